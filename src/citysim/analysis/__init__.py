@@ -1,0 +1,1 @@
+"""Paired contrasts between scenarios."""

@@ -1,0 +1,1 @@
+"""Streets, squares and districts: readers for real files and a generator."""

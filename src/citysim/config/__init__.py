@@ -1,0 +1,1 @@
+"""Parameters with unit and source, composition by Hydra, validation with clear messages."""

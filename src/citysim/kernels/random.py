@@ -1,0 +1,66 @@
+"""Addressed random numbers: every draw is a function of where it is used.
+
+A draw is addressed by (seed, stream, step, entity, partner), never taken from a
+sequence. The same address gives the same number on one thread or many, in any
+order, and whatever other draws a policy adds or removes; scenarios that share a
+seed therefore share all the luck that the policy does not touch (common random
+numbers). The mixing function is the finaliser of splitmix64 (Steele, Lea and
+Flood 2014), a bijection on 64-bit integers.
+"""
+
+import numpy as np
+
+from citysim.kernels.jit import kernel
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_PARTNER = np.uint64(0xD1B54A32D192ED03)
+_M1 = np.uint64(0xBF58476D1CE4E5B9)
+_M2 = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
+_HALF = 0.5 / 9007199254740992.0
+
+
+@kernel
+def mix64(x):
+    """Mix a 64-bit integer into another one (bijective)."""
+    x = (x ^ (x >> _S30)) * _M1
+    x = (x ^ (x >> _S27)) * _M2
+    return x ^ (x >> _S31)
+
+
+@kernel
+def stream_key(seed, stream, step):
+    """Key of one stream at one step; compute once per step and pass to kernels."""
+    k = mix64(np.uint64(seed) * _GOLDEN + np.uint64(stream) + np.uint64(1))
+    return mix64(k + np.uint64(step) * _GOLDEN)
+
+
+@kernel
+def draw(key, entity):
+    """64 random bits for an entity under a stream key."""
+    return mix64(key + np.uint64(entity) * _GOLDEN)
+
+
+@kernel
+def draw2(key, entity, partner):
+    """64 random bits for a pair (entity, partner) under a stream key."""
+    return mix64(mix64(key + np.uint64(entity) * _GOLDEN) + np.uint64(partner) * _PARTNER)
+
+
+@kernel
+def to_unit(bits):
+    """Map 64 bits to a float in the open interval (0, 1)."""
+    return np.float64(bits >> _S11) * _TO_UNIT + _HALF
+
+
+@kernel
+def uniform(key, entity):
+    """Uniform float in (0, 1) for an entity."""
+    return to_unit(draw(key, entity))
+
+
+@kernel
+def uniform2(key, entity, partner):
+    """Uniform float in (0, 1) for a pair (entity, partner)."""
+    return to_unit(draw2(key, entity, partner))

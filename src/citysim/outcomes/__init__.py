@@ -1,0 +1,1 @@
+"""What is measured: one measure per file, registered by name."""

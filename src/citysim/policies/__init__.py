@@ -1,0 +1,1 @@
+"""Policies as data: what, where, when and how much; targeting and delivery."""

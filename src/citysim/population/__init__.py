@@ -1,0 +1,1 @@
+"""Synthetic residents, households, ties, daily anchors and routes."""

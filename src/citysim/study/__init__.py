@@ -1,0 +1,1 @@
+"""Scenarios by seeds: design, execution, storage."""
