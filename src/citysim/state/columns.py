@@ -130,3 +130,20 @@ GUARDIANS = (
     C("shift", "u1", "code", "0 morning, 1 afternoon, 2 night", 0, 2),
     C("busy_minutes", "f4", "min", "time already promised to calls", 0),
 )
+
+CITY = (  # one row: quantities of the city as a whole that policies move
+    C("night_headway", "f4", "min", "minutes between night buses", 5, 240, default=60),
+    C("night_service_end", "f4", "h", "end of night transport, counted past midnight", 20, 30,
+      default=25),
+    C("reactive_units", "f4", "units", "patrol units on duty that answer calls", 0),
+    C("random_units", "f4", "units", "units on random preventive patrol", 0),
+    C("hot_spot_units", "f4", "units", "units on hot-spot patrol, from recorded crime", 0),
+    C("beat_units", "f4", "units", "community officers on beats", 0),
+    C("stop_minutes", "f4", "min", "dwell of a patrol at one place", 1, 60, default=15),
+    C("procedural_quality", "f4", "share", "procedural quality of police contacts", 0, 1,
+      default=0.5),
+    C("contacts_per_hour", "f4", "1/h", "residents that a beat officer talks to in an hour", 0, 20,
+      default=1),
+    C("consultation", "f4", "share", "share of households asked for priorities in a year", 0, 1),
+    C("reporting_support", "f4", "share", "help with reporting harassment and abuse", 0, 1),
+)
