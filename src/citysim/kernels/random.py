@@ -64,3 +64,8 @@ def uniform(key, entity):
 def uniform2(key, entity, partner):
     """Uniform float in (0, 1) for a pair (entity, partner)."""
     return to_unit(draw2(key, entity, partner))
+
+
+def address(seed: int, stream: int, step: int) -> np.uint64:
+    """Stream key for callers outside kernels, kept as an unsigned 64-bit integer."""
+    return np.uint64(stream_key(np.uint64(seed), np.uint64(stream), np.uint64(step)))

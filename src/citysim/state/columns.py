@@ -57,6 +57,9 @@ PLACES = (
     C("guardianship", "f4", "share", "informal guardianship now", 0, 1),
     C("certainty", "f4", "share", "perceived certainty of being seen, stopped or caught", 0, 1),
     C("unease", "f4", "share", "cue of insecurity that a passer-by takes in", 0, 1),
+    C("unease_day", "f4", "share", "the cue by day, as neighbours have come to know it", 0, 1),
+    C("unease_night", "f4", "share", "the cue after dark, as neighbours have come to know it", 0, 1),
+    C("patrol_minutes", "f4", "min", "officers' dwell in the step", 0),
     C("recorded", "f4", "crimes", "recorded street crime, fading (memory of the police)", 0),
 )
 
@@ -88,9 +91,12 @@ PEOPLE = (
     C("status", "u1", "code", "0 free, 1 detained", 0, 1),
     C("programme", "u1", "bits", "programmes enrolled in: 1 school support, 2 training, "
       "4 placement, 8 mentor"),
+    C("group", "u1", "code", "sex and age band: 3 sex + (0 under 25, 1 to 64, 2 older)", 0, 5),
+    C("aggression", "f4", "1", "readiness for violence under friction, mean 1", 0),
+    C("caution", "f4", "1", "weight of going out by day and after dark, 1 without fear", 0, 1,
+      width=2, default=1),
     C("norms", "f4", "share", "moral rules against offending, 1 strong", 0, 1, default=0.7),
-    C("fear_day", "f4", "share", "fear of crime by day", 0, 1),
-    C("fear_night", "f4", "share", "fear of crime after dark", 0, 1),
+    C("fear", "f4", "share", "fear of crime by day and after dark", 0, 1, width=2),
     C("trust_police", "f4", "share", "trust in the police", 0, 1, default=0.5),
     C("trust_city", "f4", "share", "trust in the city", 0, 1, default=0.5),
     C("victimised", "u2", "offences", "offences suffered since the start"),
@@ -103,11 +109,13 @@ HOUSEHOLDS = (
     C("first", "i4", "index", "first member's row in people; members stand together", 0),
     C("strain", "f4", "share", "household strain: low income, no work, crowding", 0, 1),
     C("at_home", "u1", "persons", "members at home now"),
+    C("abuse_norms", "f4", "share", "tolerance of abuse in the household", 0, 1, default=0.3),
 )
 
 OFFENDERS = (
     C("person", "i4", "index", "row in people", 0),
     C("active", "u1", "flag", "1 while the role is held", 0, 1),
+    C("latent", "f4", "1", "lasting part of the propensity", 0),
     C("propensity", "f4", "1", "readiness to offend, mean 1 over the role's holders at start", 0),
     C("perceived_risk", "f4", "share", "personal estimate of the chance of arrest", 0, 1,
       default=0.1),

@@ -44,18 +44,17 @@ class Table:
 
     def __init__(self, name: str, columns: tuple[Column, ...], size: int,
                  values: Mapping[str, np.ndarray] | None = None):
-        self.name = name
-        self.columns = {c.name: c for c in columns}
-        self.size = int(size)
-        self._data: dict[str, np.ndarray] = {}
+        fields = {"name": name, "columns": {c.name: c for c in columns}, "_rows": int(size),
+                  "_data": {}}
+        self.__dict__.update(fields)
         for c in columns:
-            shape = (self.size,) if c.width == 1 else (self.size, c.width)
+            shape = (self._rows,) if c.width == 1 else (self._rows, c.width)
             self._data[c.name] = np.full(shape, c.default, dtype=c.dtype)
         for key, value in (values or {}).items():
             self[key][...] = value
 
     def __len__(self) -> int:
-        return self.size
+        return self._rows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._data)
@@ -78,6 +77,12 @@ class Table:
         if data is not None and name in data:
             return data[name]
         raise AttributeError(f"table '{self.__dict__.get('name', '?')}' has no column '{name}'")
+
+    def __setattr__(self, name: str, value) -> None:
+        """Write into a column; anything else would hide it, so it is refused."""
+        if name not in self._data:
+            raise AttributeError(f"table '{self.name}' has no column '{name}'")
+        self._data[name][...] = value
 
     @property
     def nbytes(self) -> int:
@@ -104,4 +109,4 @@ class Table:
 
     def copy(self) -> Table:
         """An independent copy."""
-        return Table(self.name, tuple(self.columns.values()), self.size, self._data)
+        return Table(self.name, tuple(self.columns.values()), len(self), self._data)

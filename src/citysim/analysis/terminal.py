@@ -1,0 +1,68 @@
+"""The compact table that the command line prints when a study ends."""
+
+from __future__ import annotations
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from citysim.analysis.measures import MAIN_OUTCOMES, meaning
+from citysim.analysis.wording import arrow, change, level, plain_verdict, scenario_label
+
+_STYLES = {"better": "bold green", "worse": "bold red", "higher": "bold", "lower": "bold"}
+
+
+def main_table(summary: pd.DataFrame, runs: pd.DataFrame) -> Table:
+    """Main outcomes by scenario: level of the baseline, change of the others.
+
+    Parameters
+    ----------
+    summary
+        Frame of :func:`citysim.analysis.contrasts.summarise`.
+    runs
+        The study's runs (scenario, seed, status, error); failed ones are named under the table.
+
+    Returns
+    -------
+    rich.table.Table
+        A row per outcome, a column per scenario. Each cell holds the difference to the
+        baseline with its 90 % interval; arrow and word say it without colour.
+    """
+    rows = summary[summary["group"] == "all"]
+    names = list(dict.fromkeys(rows["scenario"]))  # the summary keeps the study's order
+    title = f"Change against {scenario_label(names[0]).lower() if names else '-'}, paired by seed"
+    table = Table(title=f"{title}, with 90 % intervals",
+                  box=box.SIMPLE_HEAD, caption=_caption(runs), caption_justify="left")
+    table.add_column("outcome", overflow="fold")
+    for position, name in enumerate(names):
+        table.add_column(scenario_label(name) + ("" if position else " (level)"),
+                         justify="right", overflow="fold")
+    for outcome in MAIN_OUTCOMES:
+        found = rows[rows["outcome"] == outcome].set_index("scenario")
+        if len(found):
+            unit = found["unit"].iloc[0]
+            table.add_row(Text(meaning(outcome).label).append(f"\n{unit}", style="dim"),
+                          *[_cell(found, name, not i) for i, name in enumerate(names)])
+    return table
+
+
+def _cell(found: pd.DataFrame, name: str, is_base: bool) -> Text:
+    if name not in found.index:
+        return Text("\u2013")
+    row = found.loc[name]
+    if is_base:
+        return Text(level(row["mean"], row["unit"]))
+    difference, interval = change(row)
+    word = plain_verdict(row)
+    text = Text(f"{arrow(row)} {difference}", style=_STYLES.get(word, "dim"))
+    return text.append(f"\n{interval or word}", style="dim")
+
+
+def _caption(runs: pd.DataFrame) -> Text:
+    text = Text("= no difference can be shown; pts: percentage points")
+    for run in runs[runs["status"] != "done"].itertuples():
+        error = str(getattr(run, "error", "") or "").strip().splitlines()
+        text.append(f"\nfailed: {run.scenario}, seed {run.seed}: {error[-1] if error else '?'}",
+                    style="bold red")
+    return text

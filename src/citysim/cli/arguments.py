@@ -1,0 +1,108 @@
+"""Reading the command line's words."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from citysim.config.errors import InputError, closest_match
+
+COMMANDS = ("run", "plan", "list", "city", "help")
+
+USAGE = """\
+citysim: an agent-based model of urban crime and prevention policy
+
+usage
+  citysim [run] [key=value ...]      run a study (without words: the study flagship)
+  citysim plan [key=value ...]       say what would run, and run nothing
+  citysim city describe [key=value]  print and draw what a city contains
+  citysim list [KIND]                experiments, cities, policies, offences or levers
+  citysim -m [key=A,B ...]           one study per combination (plain Hydra multirun)
+
+words used everywhere
+  experiment=NAME   the study: what is compared, how long, how often
+  city=NAME         the city; city=file city.streets=PATH for streets of your own
+  policy=NAME       one policy, or several: policy=[A,B]
+  seeds=N           how many paired repetitions, or a list: seeds=[1,2,3]
+  days=N            days that are evaluated
+  output_dir=DIR    where results go (default outputs/<study>)
+  model.x.y=VALUE   any parameter of the files in configs/
+
+options
+  --config-path DIR  folder of configuration files (default ./configs, then the shipped one)
+  -m, --multirun     see above
+  --version          print the version
+  -h, --help         print this
+
+exit status: 0 all well, 1 a run or the report failed, 2 bad input, 130 interrupted.
+Starting the same study again goes on where it stopped."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line, taken apart.
+
+    Attributes
+    ----------
+    command
+        One of :data:`COMMANDS`, ``city describe`` as ``city``; ``version`` for ``--version``.
+    words
+        Overrides, or what is to be listed.
+    config_path
+        ``--config-path``, or ``None``.
+    multirun
+        Whether ``-m`` was given.
+    """
+
+    command: str
+    words: list[str]
+    config_path: str | None = None
+    multirun: bool = False
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        options = [text for action in self._actions for text in action.option_strings]
+        wrong = next((w for w in message.split() if w.startswith("-")), "")
+        raise InputError(message, where="command line", allowed=options,
+                         closest=closest_match(wrong.split("=")[0], options) if wrong else None)
+
+
+def parse(argv: list[str]) -> Arguments:
+    """Take the command line apart.
+
+    Raises
+    ------
+    InputError
+        On an unknown option or command.
+    """
+    parser = _Parser(prog="citysim", add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-path")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("words", nargs="*")
+    found = parser.parse_intermixed_args(argv)
+    words = list(found.words)
+    if found.help:
+        return Arguments("help", [])
+    if found.version:
+        return Arguments("version", [])
+    command = words.pop(0) if words and _is_command(words[0]) else "run"
+    if command == "city":
+        action = words.pop(0) if words and "=" not in words[0] else "describe"
+        if action != "describe":
+            raise InputError(f"unknown action '{action}'", where="citysim city",
+                             allowed="describe", closest="describe")
+    if found.multirun and command != "run":
+        raise InputError(f"-m does not go with '{command}'", where="command line", allowed="run")
+    return Arguments(command, words, found.config_path, found.multirun)
+
+
+def _is_command(word: str) -> bool:
+    if word in COMMANDS:
+        return True
+    if "=" in word or word.startswith(("+", "~")):
+        return False
+    raise InputError(f"unknown command '{word}'", where="command line", allowed=COMMANDS,
+                     closest=closest_match(word, COMMANDS))

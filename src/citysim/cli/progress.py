@@ -1,0 +1,94 @@
+"""News of a study: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+from citysim.study.run import Progress
+
+_PHASES = {"city": "building the city and its people", "runs": "running",
+           "summary": "comparing scenarios", "report": "drawing figures and writing the report"}
+_LINES_EVERY = 10.0  # seconds between plain lines
+
+
+class ProgressView:
+    """Shows a study's progress; use as a context manager and pass as ``progress``.
+
+    Parameters
+    ----------
+    console
+        Where to show it: a live bar if it is a terminal, else a line now and then.
+    """
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+                       MofNCompleteColumn(), TextColumn("{task.fields[failed]}", style="bold red"),
+                       TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+                       console=console, transient=True, disable=not console.is_terminal)
+        self.task = None
+        self.phase = ""
+        self.begin = self.said = 0.0
+
+    def __enter__(self) -> ProgressView:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.stop()
+
+    def __call__(self, news: Progress) -> None:
+        ended = news.done + news.failed
+        failed = f"{news.failed} failed" if news.failed else ""
+        if news.phase != self.phase:
+            self.phase = news.phase
+            if self.task is not None:
+                self.bar.remove_task(self.task)
+            counts = {"total": news.total, "completed": ended} if news.phase == "runs" else \
+                {"total": None}
+            self.task = self.bar.add_task(_PHASES[news.phase], failed=failed, **counts)
+            self.begin = self.said = time.monotonic()
+            self._line(_PHASES[news.phase] + (self._kept(news) if news.phase == "runs" else ""))
+        elif news.phase == "runs":
+            self.bar.update(self.task, completed=ended, failed=failed)
+        if news.record is not None:
+            self._record(news, ended, failed)
+
+    def _record(self, news: Progress, ended: int, failed: str) -> None:
+        record = news.record
+        if record["status"] != "done":
+            self._line(f"failed: {record['scenario']}, seed {record['seed']}: "
+                       f"{last_line(record['error'])}", always=True)
+        now = time.monotonic()
+        if now - self.said >= _LINES_EVERY or ended == news.total:
+            self.said = now
+            fresh = ended - news.kept
+            left = (now - self.begin) / max(fresh, 1) * (news.total - ended)
+            self._line(f"{ended} of {news.total} runs" + (f", {failed}" if failed else "")
+                       + f", about {left:.0f} s left")
+
+    def _kept(self, news: Progress) -> str:
+        kept = f", {news.kept} kept from an earlier start" if news.kept else ""
+        return f": {news.total} runs{kept}"
+
+    def _line(self, text: str, always: bool = False) -> None:
+        if always or not self.console.is_terminal:
+            self.console.print(text, highlight=False, markup=False)
+
+
+def last_line(error: str) -> str:
+    """The line of a traceback that says what happened."""
+    lines = (error or "").strip().splitlines()
+    return lines[0] if lines and not lines[0].startswith("Traceback") else \
+        (lines[-1] if lines else "no reason given")

@@ -1,0 +1,165 @@
+"""Reading ``key=value`` words of the command line and putting values in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from citysim.config.errors import InputError, closest_match
+from citysim.config.lookup import groups, options
+from citysim.config.paths import keys_of
+from citysim.config.rules import LEAF_KEYS, is_leaf
+from citysim.config.settings import PLAIN_GROUPS
+from citysim.config.study_keys import STUDY_KEYS
+
+COMMAND_LINE = "command line"
+_OPEN_GROUPS = (*PLAIN_GROUPS, "offences")  # rows or optional keys may be added here
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value set by hand: dotted path, value, whether it may be new, whether it removes."""
+
+    path: str
+    value: Any
+    text: str
+    new: bool = False
+    remove: bool = False
+
+
+def split_overrides(words: list[str], folder: Path) -> tuple[list[str], list[Change]]:
+    """Sort overrides into choices of group options (for Hydra) and values.
+
+    Parameters
+    ----------
+    words
+        Overrides in Hydra's grammar.
+    folder
+        Configuration folder, for its groups and options.
+
+    Raises
+    ------
+    InputError
+        On bad grammar, an unknown group or option, or several values without a multirun.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    known_groups = groups(folder)
+    choices, changes = [], []
+    for word in words:
+        try:
+            parsed = parser.parse_override(word)
+        except HydraException as error:
+            raise _grammar(word, error, known_groups) from None
+        key = parsed.key_or_group
+        if parsed.is_sweep_override():
+            raise InputError(f"several values in '{word}'", where=f"{COMMAND_LINE}, {key}",
+                             allowed=f"one value, a list '{key}=[A,B]', or a multirun with -m")
+        if key.startswith("hydra.") or key == "hydra":
+            raise InputError(f"'{word}' only has a meaning with -m", where=COMMAND_LINE)
+        # Executors are both a group of options and a key of the study.
+        if key in known_groups and not isinstance(parsed.value(), dict):
+            _check_option(folder, key, parsed.value())
+            choices.append(word)
+            continue
+        name = key.split("@")[0]
+        changes.append(Change(name, parsed.value(), word, parsed.is_add() or parsed.is_force_add(),
+                              parsed.is_delete()))
+    return choices, changes
+
+
+def _grammar(word, error, known_groups):
+    if "=" not in word and not word.startswith("~"):
+        return InputError(f"'{word}' is not understood", where=COMMAND_LINE,
+                          allowed="key=value, such as days=28 or city=town",
+                          closest=closest_match(word, [*known_groups, *STUDY_KEYS]))
+    reason = str(error).splitlines()[0]
+    return InputError(f"'{word}' does not read as key=value: {reason}", where=COMMAND_LINE,
+                      allowed="key=number, key=word, key='some text' or key=[A,B]")
+
+
+def _check_option(folder, group, value):
+    known = options(folder, group)
+    names = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and group != "policy":
+        raise InputError(f"'{group}' takes one option, not a list",
+                         where=f"{COMMAND_LINE}, {group}", allowed=known)
+    for name in names:
+        if str(name) not in known:
+            raise InputError(f"unknown {group} '{name}'",
+                             where=f"{COMMAND_LINE}, {group} (files in {folder / group})",
+                             allowed=known, closest=closest_match(str(name), known))
+
+
+def apply_changes(tree: dict, changes: list[Change]) -> dict:
+    """Put values into an unresolved configuration tree, in place; returns it.
+
+    A path may name a parameter (``{value, unit, source}``) or its ``value``.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, with the closest one that does.
+    """
+    for change in changes:
+        parts = keys_of(tree, change.path)
+        may_add = change.new or parts[0] == "city"  # optional keys of the city's own model
+        node: Any = tree
+        for i, part in enumerate(parts[:-1]):
+            node = _step(node, part, parts[:i], change, may_add)
+        _set(node, parts, change, may_add)
+    return tree
+
+
+def _set(node, parts, change, may_add):
+    last, path = parts[-1], parts[:-1]
+    if isinstance(node, list):
+        _step(node, last, path, change, False)
+        last = int(last)
+    elif not isinstance(node, dict):
+        raise _unknown(last, {}, path)
+    if change.remove:
+        if parts[0] not in _OPEN_GROUPS or len(parts) != 2 or last not in node:
+            raise InputError(f"'{change.text}' cannot be removed", where=COMMAND_LINE,
+                             allowed="an offence or a policy, such as ~offences.NAME")
+        del node[last]
+        return
+    present = isinstance(node, list) or last in node
+    if not present and path and not (may_add and parts[0] in _OPEN_GROUPS):
+        raise _unknown(last, node, path)
+    if not present and not path and last not in STUDY_KEYS:
+        raise _unknown(last, {**node, **dict.fromkeys(STUDY_KEYS)}, path)
+    old = node[last] if present else None
+    value = change.value
+    if is_leaf(old) and not (isinstance(value, dict) and set(value) <= set(LEAF_KEYS)):
+        node[last] = {**old, "value": value}
+    elif isinstance(old, dict) and isinstance(value, dict) and not change.new:
+        for key, inner in value.items():
+            item = Change(f"{change.path}.{key}", inner, change.text)
+            _set(old, [*parts, key], item, may_add)
+    else:
+        node[last] = value
+
+
+def _step(node, part, path, change, may_add):
+    if isinstance(node, list):
+        if part.isdigit() and int(part) < len(node):
+            return node[int(part)]
+        raise InputError(f"no element '{part}' in the list '{'.'.join(path)}'",
+                         where=f"{COMMAND_LINE}, {change.path}", allowed=f"0 to {len(node) - 1}")
+    if isinstance(node, dict):
+        if part in node:
+            return node[part]
+        if may_add and path and path[0] in _OPEN_GROUPS:
+            return node.setdefault(part, {})
+    raise _unknown(part, node if isinstance(node, dict) else {}, path)
+
+
+def _unknown(key, known, path):
+    near = closest_match(key, known)
+    allowed = list(known) or [f"{'.'.join(path)} itself, which is a single value"]
+    return InputError(f"unknown key '{key}'", where=f"{COMMAND_LINE}, {'.'.join([*path, key])}",
+                      allowed=allowed, closest=".".join([*path, near]) if near else None)

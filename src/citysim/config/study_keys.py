@@ -1,0 +1,141 @@
+"""The keys of a study itself: how long, how often, from when, what is compared."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from citysim.config.errors import InputError, closest_match
+
+BASELINE = "no_action"
+TOGETHER = "together"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ScenarioKeys(_Strict):
+    """One scenario written out in a study file.
+
+    Attributes
+    ----------
+    policies
+        Names of policies in force; none for the baseline.
+    set
+        Parameters that differ in this scenario, by dotted path.
+    """
+
+    policies: list[str] = Field(default=[], description="policies in force")
+    set: dict[str, Any] = Field(default={}, description="parameters by path")
+
+
+class ExecutorKeys(_Strict):
+    """How runs are carried out; more kinds may come."""
+
+    kind: Literal["local", "serial"] = Field(
+        default="local", description="local: worker processes; serial: one by one in this process")
+
+
+class StudyKeys(_Strict):
+    """Study-level keys with their ranges; every field's description is its documentation."""
+
+    name: str | None = Field(default=None, description="name of the study; null: its policies")
+    question: str | None = Field(default=None, description="what is asked, for the report")
+    days: Annotated[int, Field(ge=1, le=3660, description="days of the evaluation window")] = 84
+    warmup_days: Annotated[int, Field(ge=0, le=3660, description="days run before it")] = 28
+    start_date: str = Field(default="2024-03-04", description="first day of the window, ISO")
+    step_hours: Literal[0.25, 0.5, 1.0] = Field(default=1.0, description="hours per step")
+    scale: Annotated[float, Field(gt=0, le=1, description="simulated persons per real one")] = 1.0
+    seeds: list[int] = Field(default=[], description="seeds: how many, or a list of them")
+    threads: Annotated[int, Field(ge=1, le=256, description="threads of one run")] = 1
+    budget: Annotated[float, Field(
+        ge=0, description="EUR a scenario may spend over the window; null: no limit")] | None = None
+    scenarios: dict[str, ScenarioKeys] | None = Field(
+        default=None, description="name -> {policies, set}; null: nothing, each policy, all")
+    output_dir: str | None = Field(default=None, description="folder; null: outputs/<name>")
+    jobs: Annotated[int, Field(ge=1, le=1024, description="runs at a time; null: by cores")] \
+        | None = None
+    time_limit_s: Annotated[float, Field(
+        gt=0, description="seconds after which a run counts as failed; null: none")] | None = None
+    executor: ExecutorKeys = ExecutorKeys()
+
+    @field_validator("step_hours", "scale", "budget", "time_limit_s", mode="before")
+    @classmethod
+    def _whole_as_float(cls, value):
+        return float(value) if type(value) is int else value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, value):
+        if type(value) is int and value >= 1:
+            return list(range(1, value + 1))
+        good = isinstance(value, list | tuple) and value and all(
+            type(s) is int and 0 <= s < 2**63 for s in value)
+        if not good or len(set(value)) != len(value):
+            raise ValueError("expected how many seeds (1 or more) or a list of different ones")
+        return list(value)
+
+    @field_validator("start_date")
+    @classmethod
+    def _date(cls, value):
+        return datetime.date.fromisoformat(value).isoformat()
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value):
+        if value is not None and (not value.strip() or set(value) & set("/\\\0")):
+            raise ValueError("expected a name that can be a folder's name")
+        return value
+
+
+STUDY_KEYS = tuple(StudyKeys.model_fields)
+_ALLOWED = {
+    "days": "a whole number from 1 to 3660 [days]",
+    "warmup_days": "a whole number from 0 to 3660 [days]",
+    "start_date": "a date such as 2024-03-04",
+    "step_hours": "0.25, 0.5 or 1 [h]",
+    "scale": "above 0, at most 1 [share]",
+    "seeds": "a whole number of 1 or more, or a list of different whole numbers",
+    "threads": "a whole number from 1 to 256",
+    "budget": "0 or more [EUR], or null",
+    "jobs": "a whole number from 1 to 1024, or null",
+    "time_limit_s": "above 0 [s], or null",
+    "executor": "kind: local or serial",
+    "scenarios": "name: {policies: [names], set: {path: value}}",
+}
+
+
+def check_study_keys(given: dict[str, Any], where: str = "") -> dict[str, Any]:
+    """The study's keys as plain values, missing ones by default.
+
+    Raises
+    ------
+    InputError
+        Naming key, allowed values and, for an unknown key, the closest known one.
+    """
+    try:
+        keys = StudyKeys(**given)
+    except ValidationError as error:
+        raise _refusal(error.errors()[0], where) from None
+    return keys.model_dump()
+
+
+def _refusal(found: dict, where: str) -> InputError:
+    loc = [str(part) for part in found["loc"]]
+    path = ".".join(part for part in loc if part not in ("float", "int", "list[int]"))
+    place = f"{where}, key {path}" if where else path
+    if found["type"] == "extra_forbidden":
+        known = STUDY_KEYS if len(loc) == 1 else tuple(
+            (ScenarioKeys if loc[0] == "scenarios" else ExecutorKeys).model_fields)
+        return InputError(f"unknown key '{loc[-1]}'", where=place, allowed=known,
+                          closest=closest_match(loc[-1], known))
+    near = None
+    if loc[0] == "executor" and isinstance(found["input"], str):
+        near = closest_match(found["input"], ("local", "serial"))
+    message = f"{found['input']!r} is not accepted"
+    if found["type"] == "value_error":
+        message += ": " + found["msg"].removeprefix("Value error, ")
+    return InputError(message, where=place, allowed=_ALLOWED.get(loc[0]), closest=near)

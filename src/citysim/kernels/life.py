@@ -1,0 +1,187 @@
+"""Life course and harm at home: monthly changes of work, school and role; daily domestic abuse."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from citysim.kernels.aftermath import CULPRIT, OFFENCE, OFFENDER, PLACE, STEP, VICTIM
+from citysim.kernels.jit import kernel
+from citysim.kernels.random import draw2, to_unit, uniform, uniform2
+
+CHILD, STUDENT, EMPLOYED, UNEMPLOYED, NEET, RETIRED, INACTIVE = range(7)
+SCHOOL_SUPPORT, TRAINING, PLACEMENT, MENTOR = 1, 2, 4, 8
+
+
+class Course(NamedTuple):
+    """Monthly constants of work, school, skills and the offending role."""
+
+    job_loss: float          # share of the employed who lose their job
+    job_find: float          # share of the unemployed who find one
+    neet_find: float         # share of young people outside work and school who find one
+    training_gain: float     # factor on finding a job while or after training
+    placement_kept: float    # share of placements that become a job when the placement ends
+    dropout: float           # share of students of 14 to 18 who leave school
+    support_gain: float      # share of dropouts that school support prevents
+    mentor_gain: float       # share of missing self-control that a mentor's month builds
+    school_gain: float       # the same for school support
+    desist_base: float       # share of active offenders who desist
+    desist_age: float        # added per decade of age above 20
+    desist_job: float        # factor when in work
+    onset_base: float        # share of inactive holders of the latent role who start
+    onset_neet: float        # factor when outside work and school
+    jobless_drive: float     # log propensity of being without work
+    school_drive: float      # log propensity of being at school
+    control_drive: float     # log propensity per unit of missing self-control
+    substance_drive: float   # log propensity per unit of substance use
+    norms_drive: float       # log propensity per unit of missing moral rules
+
+
+@kernel
+def month(lo, hi, course, key_work, key_school, age, employment, programme, placed, self_control,
+          timetable, timetable_work, timetable_free):
+    """Work, school and skills of residents ``lo`` to ``hi - 1`` over one month.
+
+    ``placed`` (uint8) remembers who was in a placement last month, so that its end can turn into
+    a job or not. Only those whose state changes get another timetable.
+    """
+    for r in range(lo, hi):
+        bits = programme[r]
+        e = employment[r]
+        new = e
+        if bits & PLACEMENT:
+            if e == UNEMPLOYED or e == NEET:
+                new = EMPLOYED
+            placed[r] = 1
+        elif placed[r] & 1:
+            placed[r] = 0
+            if e == EMPLOYED and uniform2(key_work, r, 1) >= course.placement_kept:
+                new = NEET if age[r] < 30 else UNEMPLOYED
+        elif e == EMPLOYED:
+            if uniform2(key_work, r, 2) < course.job_loss:
+                new = UNEMPLOYED
+        elif e == UNEMPLOYED or e == NEET:
+            chance = course.job_find if e == UNEMPLOYED else course.neet_find
+            if bits & TRAINING:
+                chance *= course.training_gain
+            if uniform2(key_work, r, 3) < chance:
+                new = EMPLOYED
+        elif e == STUDENT and age[r] >= 14 and age[r] <= 18:
+            chance = course.dropout
+            if bits & SCHOOL_SUPPORT:
+                chance *= 1.0 - course.support_gain
+            if uniform(key_school, r) < chance:
+                new = NEET
+        if bits & MENTOR:
+            self_control[r] += np.float32(course.mentor_gain * (1.0 - self_control[r]))
+        if bits & SCHOOL_SUPPORT:
+            self_control[r] += np.float32(course.school_gain * (1.0 - self_control[r]))
+        if new != e:
+            employment[r] = new
+            timetable[r] = timetable_work if new == EMPLOYED else timetable_free
+
+
+@kernel
+def propensities(course, person, latent, age_factor, age, employment, self_control, substance,
+                 norms, propensity):
+    """Readiness to offend from age, work, self-control, substance use and moral rules.
+
+    ``latent`` is the person's lasting part; ``age_factor`` (float64 (111)) the age curve.
+    """
+    for i in range(person.size):
+        r = person[i]
+        e = employment[r]
+        drive = (course.control_drive * (1.0 - self_control[r])
+                 + course.substance_drive * substance[r] + course.norms_drive * (1.0 - norms[r]))
+        if e == UNEMPLOYED or e == NEET:
+            drive += course.jobless_drive
+        elif e == STUDENT:
+            drive += course.school_drive
+        propensity[i] = latent[i] * age_factor[age[r]] * np.exp(drive)
+
+
+@kernel
+def roles(course, key, person, age, employment, active):
+    """Who stops and who starts offending this month."""
+    for i in range(person.size):
+        r = person[i]
+        u = uniform(key, r)
+        work = employment[r] == EMPLOYED
+        if active[i] == 1:
+            chance = course.desist_base + course.desist_age * max(0.0, (age[r] - 20.0) / 10.0)
+            if work:
+                chance *= course.desist_job
+            if u < chance:
+                active[i] = 0
+        else:
+            chance = course.onset_base
+            if employment[r] == NEET or employment[r] == UNEMPLOYED:
+                chance *= course.onset_neet
+            if u < chance:
+                active[i] = 1
+
+
+@kernel
+def households_strain(first, size, quintile, employment, age, low_income, no_work, crowding, strain):
+    """Strain of each household: low income, adults without work, many members."""
+    for h in range(first.size):
+        adults = 0
+        idle = 0
+        for r in range(first[h], first[h] + size[h]):
+            if age[r] >= 18:
+                adults += 1
+                if employment[r] == UNEMPLOYED or employment[r] == NEET:
+                    idle += 1
+        poor = (5.0 - quintile[first[h]]) / 4.0
+        s = low_income * poor + crowding * max(0.0, (size[h] - 4.0) / 4.0)
+        if adults > 0:
+            s += no_work * idle / adults
+        strain[h] = min(1.0, s)
+
+
+@kernel
+def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, home, first, size, strain,
+                 tolerance, age, sex, status, late, total, hazard, events, n_events, limit):
+    """A day of domestic abuse: hidden, out of strain and tolerant norms.
+
+    The hour is drawn with weight ``late`` on the evening half of the day. Appends events with
+    victim and culprit; returns the new count.
+    """
+    for h in range(home.size):
+        if size[h] < 2:
+            continue
+        expected = level * (0.2 + strain[h]) * tolerance[h]
+        hazard[home[h], offence] += expected
+        total[offence] += expected
+        if uniform(key, h) >= expected or n_events >= limit:
+            continue
+        culprit = -1
+        victim = -1
+        top = np.inf
+        for r in range(first[h], first[h] + size[h]):
+            if age[r] >= 18 and status[r] == 0:
+                t = -np.log(to_unit(draw2(key, h, r))) * (1.0 if sex[r] == 0 else 6.0)
+                if t < top:
+                    top = t
+                    culprit = r
+        top = np.inf
+        for r in range(first[h], first[h] + size[h]):
+            if r != culprit:
+                t = -np.log(to_unit(draw2(key, h, r + 1000003))) * (1.0 if sex[r] == 1 else 4.0)
+                if age[r] < 14:
+                    t *= 2.0
+                if t < top:
+                    top = t
+                    victim = r
+        if culprit < 0 or victim < 0:
+            continue
+        u = uniform2(key_hour, h, 0)
+        v = uniform2(key_hour, h, 1)
+        hour = 14.0 + 10.0 * v if u < late else 14.0 * v
+        events[n_events, STEP] = day_step + np.int64(hour * steps_per_hour)
+        events[n_events, PLACE] = home[h]
+        events[n_events, OFFENCE] = offence
+        events[n_events, OFFENDER] = -1
+        events[n_events, VICTIM] = victim
+        events[n_events, CULPRIT] = culprit
+        n_events += 1
+    return n_events

@@ -1,0 +1,203 @@
+"""Offenders: motivation first, then a choice among known places, with giving up as an option.
+
+Motivation arrives at a personal rate; the offender then weighs the opportunities in reach and
+acts with probability S / (1 + S), where S sums their worth. Places differ by what they offer now
+(see :mod:`citysim.kernels.places`), by how far they are, and by remembered successes (near
+repeats). Which opportunity is taken is an exponential race keyed by (offender, place, offence),
+so that two scenarios that share a seed differ only where the policy made them differ.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from citysim.kernels.jit import kernel
+from citysim.kernels.random import draw2, to_unit, uniform
+
+MAX_CANDIDATES = 160
+N_HAUNTS = 4
+N_MEMORY = 4
+
+
+class Drive(NamedTuple):
+    """Constants of motivation and search."""
+
+    rate: float            # motivations per hour at propensity 1
+    at_home: float         # factor on the rate while at home
+    at_day_place: float    # factor while at work or school
+    out: float             # factor while out
+    memory_drive: float    # how much a fresh memory adds to motivation
+    effort: float          # m at which a place's weight falls to 1/e
+    prowl: float           # weight of haunts against places on the way
+    arrest_weight: float   # how much personal experience of arrest holds back
+
+
+@kernel
+def add_candidate(place, weight, n, candidate, candidate_weight, mark, stamp):
+    """Add a place once to the candidates; returns the new count."""
+    if mark[place] != stamp and n < MAX_CANDIDATES:
+        mark[place] = stamp
+        candidate[n] = place
+        candidate_weight[n] = weight
+        n += 1
+    return n
+
+
+@kernel
+def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place, memory,
+               neighbour_start, neighbours, candidate, candidate_weight, mark, stamp):
+    """Places the offender thinks of: here and near, today's way, anchors, haunts, memories."""
+    n = add_candidate(here, 1.0, 0, candidate, candidate_weight, mark, stamp)
+    for j in range(neighbour_start[here], neighbour_start[here + 1]):
+        n = add_candidate(neighbours[j], 1.0, n, candidate, candidate_weight, mark, stamp)
+    for m in range(N_MEMORY):
+        s = memory_place[i, m]
+        if s >= 0 and memory[i, m] > 0.01:
+            n = add_candidate(s, 1.0, n, candidate, candidate_weight, mark, stamp)
+            for j in range(neighbour_start[s], neighbour_start[s + 1]):
+                n = add_candidate(neighbours[j], 1.0, n, candidate, candidate_weight, mark, stamp)
+    first = np.int64(route[r])
+    for k in range(4):
+        last = first + np.int64(hops[r, k])
+        if k == 0 or at[r] == k + 1:
+            for j in range(first, last):
+                n = add_candidate(np.int64(routes[j]), 1.0, n, candidate, candidate_weight, mark,
+                                  stamp)
+        first = last
+    for k in range(1, 5):
+        n = add_candidate(np.int64(anchors[r, k]), 1.0, n, candidate, candidate_weight, mark, stamp)
+    for k in range(N_HAUNTS):
+        s = np.int64(haunts[i, k])
+        n = add_candidate(s, drive.prowl, n, candidate, candidate_weight, mark, stamp)
+        for j in range(neighbour_start[s], neighbour_start[s + 1]):
+            n = add_candidate(neighbours[j], drive.prowl, n, candidate, candidate_weight, mark,
+                              stamp)
+    return n
+
+
+@kernel
+def remembered(i, s, memory_place, memory, neighbour_start, neighbours):
+    """Strength of the offender's memory of a place and of its neighbours."""
+    own = 0.0
+    near = 0.0
+    for m in range(N_MEMORY):
+        p = memory_place[i, m]
+        if p < 0:
+            continue
+        if p == s:
+            own += memory[i, m]
+        else:
+            for j in range(neighbour_start[p], neighbour_start[p + 1]):
+                if neighbours[j] == s:
+                    near += memory[i, m]
+                    break
+    return own, near
+
+
+@kernel
+def offend(key_motive, key_act, key_target, step, hours, drive, person, active, propensity,
+           perceived_risk, haunts, memory_place, memory, at, status, anchors, hops, route,
+           routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near, hazard, total,
+           mark, weight, events, n_events, limit):
+    """All offenders through one step; appends what they do to ``events``.
+
+    Parameters
+    ----------
+    value
+        float32 (places, offences): worth of each opportunity now.
+    memory_own, memory_near
+        Per offence: how much a remembered place, and a neighbour of one, gain.
+    hazard, total
+        float64 (places, offences) and (offences): expected offences given who is motivated.
+    mark, weight
+        Scratch: int64 (places), float64 (MAX_CANDIDATES, offences).
+
+    Returns the new number of events and the number of motivated offenders.
+    """
+    n_offences = value.shape[1]
+    candidate = np.empty(MAX_CANDIDATES, np.int64)
+    candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
+    n_motivated = 0
+    for i in range(person.size):
+        r = np.int64(person[i])
+        if active[i] == 0 or status[r] != 0:
+            continue
+        where = at[r]
+        factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
+        memories = memory[i, 0] + memory[i, 1] + memory[i, 2] + memory[i, 3]
+        rate = (drive.rate * propensity[i] * factor * (1.0 + drive.memory_drive * memories)
+                * np.exp(-drive.arrest_weight * perceived_risk[i]) * hours)
+        if uniform(key_motive, r) >= rate:
+            continue
+        n_motivated += 1
+        here = np.int64(anchors[r, where])
+        stamp = np.int64(step) * np.int64(person.size) + i + 1
+        n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
+                       memory, neighbour_start, neighbours, candidate, candidate_weight, mark, stamp)
+        total_worth = 0.0
+        for c in range(n):
+            s = candidate[c]
+            away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
+            reach = candidate_weight[c] * np.exp(-away / drive.effort)
+            own, near = remembered(i, s, memory_place, memory, neighbour_start, neighbours)
+            for o in range(n_offences):
+                w = value[s, o] * reach * (1.0 + memory_own[o] * own + memory_near[o] * near)
+                weight[c, o] = w
+                total_worth += w
+        if total_worth <= 0.0:
+            continue
+        share = 1.0 / (1.0 + total_worth)
+        for c in range(n):
+            for o in range(n_offences):
+                expected = weight[c, o] * share
+                hazard[candidate[c], o] += expected
+                total[o] += expected
+        if uniform(key_act, r) < total_worth * share and n_events < limit:
+            place, offence = race(key_target, r, n, n_offences, candidate, weight)
+            events[n_events, 0] = step
+            events[n_events, 1] = place
+            events[n_events, 2] = offence
+            events[n_events, 3] = i
+            events[n_events, 4] = -1
+            n_events += 1
+    return n_events, n_motivated
+
+
+@kernel
+def race(key, r, n, n_offences, candidate, weight):
+    """Take one opportunity in proportion to its weight: first in an exponential race."""
+    best = np.inf
+    place = np.int64(-1)
+    offence = np.int64(-1)
+    for c in range(n):
+        for o in range(n_offences):
+            w = weight[c, o]
+            if w > 0.0:
+                t = -np.log(to_unit(draw2(key, r, candidate[c] * n_offences + o))) / w
+                if t < best:
+                    best = t
+                    place = candidate[c]
+                    offence = np.int64(o)
+    return place, offence
+
+
+@kernel
+def fade_memories(memory, keep):
+    """Memories of successes fade by the share ``keep`` per call."""
+    for i in range(memory.shape[0]):
+        for m in range(memory.shape[1]):
+            memory[i, m] *= keep
+
+
+@kernel
+def remember(i, place, strength, memory_place, memory):
+    """A success takes the place of the weakest memory, or refreshes the same place."""
+    weakest = 0
+    for m in range(N_MEMORY):
+        if memory_place[i, m] == place:
+            memory[i, m] = max(memory[i, m], strength)
+            return
+        if memory[i, m] < memory[i, weakest]:
+            weakest = m
+    memory_place[i, weakest] = place
+    memory[i, weakest] = strength

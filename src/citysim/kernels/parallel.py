@@ -1,0 +1,118 @@
+"""Chunks of the table passes on several threads.
+
+Every chunk writes into buffers of its own; whole numbers are then added up, so the result does
+not depend on the number of threads. Sums of floats always use the same chunks in the same
+order.
+"""
+
+import numpy as np
+from numba import prange
+
+from citysim.kernels.jit import kernel, parallel_kernel
+from citysim.kernels.people import CUE, FLOW, find_passers, move_people
+from citysim.kernels.perception import days_end
+from citysim.kernels.places import opportunities, pulls, watch_places
+
+
+@parallel_kernel
+def move_chunks(bounds, hour, key, dark, timetables, timetable, shift, status, at, anchors,
+                minutes, modes, hops, route, routes, household, at_home, group, caution,
+                sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
+                sober, rise, fall, marks, seconds, step_seconds, rows, stocks, frictions,
+                trip_person, trip_from, trip_to, trips):
+    """:func:`move_people` chunk by chunk; buffers have the chunk as first axis."""
+    for c in prange(bounds.size - 1):
+        move_people(bounds[c], bounds[c + 1], hour, key, dark, timetables, timetable, shift,
+                    status, at, anchors, minutes, modes, hops, route, routes, household, at_home,
+                    group, caution, sensitivity, fear, intoxication, substance, aggression, pull,
+                    decay, stay, drink, sober, rise, fall, marks, seconds, step_seconds, rows[c],
+                    stocks[c], frictions[c], trip_person, trip_from, trip_to, trips[c])
+
+
+@kernel
+def merge_chunks(rows, stocks, frictions, place_rows, stock, friction):
+    """Add the chunks' counts to the totals and clear the chunks; the cue is handed out again."""
+    for c in range(rows.shape[0]):
+        for s in range(place_rows.shape[0]):
+            place_rows[s, FLOW] += rows[c, s, FLOW]
+            rows[c, s, FLOW] = 0
+            friction[s] += frictions[c, s]
+            frictions[c, s] = 0
+            for k in range(stock.shape[1]):
+                stock[s, k] += stocks[c, s, k]
+                stocks[c, s, k] = 0
+
+
+@kernel
+def hand_out_cues(place_rows, rows):
+    """Copy the places' cue into every chunk's rows."""
+    for c in range(rows.shape[0]):
+        for s in range(place_rows.shape[0]):
+            rows[c, s, CUE] = place_rows[s, CUE]
+
+
+@parallel_kernel
+def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_night, tie_start,
+                    ties, fear, fear_before, trust_police, police_before, trust_city, city_before,
+                    caution, member, district, group_sums, district_sums):
+    """:func:`days_end` chunk by chunk; the sums have the chunk as first axis."""
+    for c in prange(bounds.size - 1):
+        days_end(bounds[c], bounds[c + 1], key, mind, home, sensitivity, unease_day, unease_night,
+                 tie_start, ties, fear, fear_before, trust_police, police_before, trust_city,
+                 city_before, caution, member, district, group_sums[c], district_sums[c])
+
+
+@parallel_kernel
+def watch_chunks(bounds, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
+                 deterrence, patrol_minutes, shops, venues, closing_hour, services, hosts,
+                 efficacy, district, light, present, women, young, guardianship, certainty, unease):
+    """:func:`watch_places` chunk by chunk."""
+    for c in prange(bounds.size - 1):
+        watch_places(bounds[c], bounds[c + 1], hour, watch, place_rows, stock, seconds, lamp,
+                     camera, disorder, deterrence, patrol_minutes, shops, venues, closing_hour,
+                     services, hosts, efficacy, district, light, present, women, young,
+                     guardianship, certainty, unease)
+
+
+@parallel_kernel
+def opportunity_chunks(bounds, hour, target, form, level, half, beta, stock, present, women, young,
+                       certainty, disorder, light, vehicles, shops, attract, value):
+    """:func:`opportunities` chunk by chunk."""
+    for c in prange(bounds.size - 1):
+        opportunities(bounds[c], bounds[c + 1], hour, target, form, level, half, beta, stock,
+                      present, women, young, certainty, disorder, light, vehicles, shops, attract,
+                      value)
+
+
+@parallel_kernel
+def pull_chunks(bounds, hour, closing_hour, venues, alcohol, events, services, retail, green,
+                leisure, shops, lamp, unease, weights, sensitivity, drink_rate, pull, drink):
+    """:func:`pulls` chunk by chunk."""
+    for c in prange(bounds.size - 1):
+        pulls(bounds[c], bounds[c + 1], hour, closing_hour, venues, alcohol, events, services,
+              retail, green, leisure, shops, lamp, unease, weights, sensitivity, drink_rate, pull,
+              drink)
+
+
+@kernel
+def passers_of_chunks(bounds, counts, key, trip_person, trip_from, trip_to, hops, route, routes,
+                      group, wanted, best):
+    """:func:`find_passers` over the trips that each chunk has listed."""
+    for c in range(bounds.size - 1):
+        lo = bounds[c]
+        hi = lo + counts[c]
+        find_passers(counts[c], key, trip_person[lo:hi], trip_from[lo:hi], trip_to[lo:hi], hops,
+                     route, routes, group, wanted, best)
+
+
+def chunk_bounds(n: int, chunks: int, starts: np.ndarray | None = None) -> np.ndarray:
+    """Bounds of ``chunks`` nearly equal runs of ``n`` rows, int64 (chunks + 1).
+
+    With ``starts`` (sorted first rows of households) no household is split.
+    """
+    bounds = np.arange(chunks + 1, dtype=np.int64) * n // chunks
+    if starts is not None and len(starts):
+        for c in range(1, chunks):
+            at = np.searchsorted(starts, bounds[c])
+            bounds[c] = starts[at] if at < len(starts) else bounds[c]
+    return bounds

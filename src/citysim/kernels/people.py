@@ -1,0 +1,278 @@
+"""Residents, commuters and visitors through one step: choose, travel, leave traces.
+
+The pass walks the people table in memory order, block by block: first everyone in the block
+decides, then those who change place travel. Only they touch place memory: stocks of who is where change by whole numbers, and every segment of a walked trip
+gets one packed count, one running maximum of keyed priorities and gives back its cue of
+insecurity. Whole numbers and maxima do not depend on order, so any split into chunks gives
+the same result.
+"""
+
+import numpy as np
+
+from citysim.kernels.jit import kernel
+from citysim.kernels.random import draw, to_unit
+
+# Columns of a step's place rows (uint64).
+FLOW, CUE = 0, 1
+# The flow counter packs three counts of 21 bits: all, women, people under 25.
+FIELD_BITS = 21
+FIELD_MASK = (1 << FIELD_BITS) - 1
+# Columns of the stocks (int32).
+HOME, DAY, OUT, OUT_WOMEN, OUT_YOUNG, EMPTY = 0, 1, 2, 3, 4, 5
+N_STOCKS = 6
+# Fixed-point scales.
+CUE_SCALE = 1 << 20
+FRICTION_SCALE = 1 << 16
+
+# Activities of the timetables.
+SLEEP, AT_HOME, AT_DAY_PLACE, FREE = 0, 1, 2, 3
+
+BLOCK = 1024  # people decided before their trips are walked: their rows stay in the cache
+
+_ONE = np.uint64(1)
+_HIGH = np.uint64(0xFFFFFFFF00000000)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel
+def pick(u, w2, w3, w4):
+    """Anchor chosen by a uniform number: 0 (weight 1), 2, 3 or 4."""
+    u *= np.float32(1.0) + w2 + w3 + w4
+    if u < np.float32(1.0):
+        return 0
+    if u < np.float32(1.0) + w2:
+        return 2
+    if u < np.float32(1.0) + w2 + w3:
+        return 3
+    return 4
+
+
+@kernel
+def decide(lo, hi, hour, key, dark, timetables, timetable, shift, status, at, anchors, minutes,
+           modes, group, caution, pull, decay, stay, n, trip_person, trip_from, trip_to):
+    """Where people ``lo`` to ``hi - 1`` want to be; lists those who must travel.
+
+    The timetable gives the default activity. In free time staying in competes with three
+    leisure anchors (multinomial logit): a place's weight is its pull on the person's group
+    now, less travel time, times the person's caution; where one is already, the stay has
+    inertia and costs no travel. Trips are appended from row ``n`` on; returns the new count.
+    """
+    for r in range(lo, hi):
+        if status[r] != 0:
+            continue
+        t = hour - shift[r]
+        if t < 0:
+            t += 168
+        elif t >= 168:
+            t -= 168
+        activity = timetables[timetable[r], t]
+        here = at[r]
+        there = 0
+        if activity == FREE:
+            g = group[r]
+            care = caution[r, dark]
+            mode = modes[r]
+            w2 = pull[anchors[r, 2], g] * care
+            w3 = pull[anchors[r, 3], g] * care
+            w4 = pull[anchors[r, 4], g] * care
+            w2 *= stay if here == 2 else decay[(mode >> 2) & 3, minutes[r, 1]]
+            w3 *= stay if here == 3 else decay[(mode >> 4) & 3, minutes[r, 2]]
+            w4 *= stay if here == 4 else decay[(mode >> 6) & 3, minutes[r, 3]]
+            there = pick(np.float32(to_unit(draw(key, r))), w2, w3, w4)
+        elif activity == AT_DAY_PLACE and anchors[r, 1] != anchors[r, 0]:
+            there = 1
+        if there != here:
+            trip_person[n] = r
+            trip_from[n] = here
+            trip_to[n] = there
+            n += 1
+    return n
+
+
+@kernel
+def find_routes(begin, end, trip_person, trip_from, trip_to, hops, route, routes, legs):
+    """Where the two legs of each listed trip begin and end in ``routes`` (int64, 4 a trip).
+
+    Reads both ends of each leg in a loop with nothing else in it, so that many memory
+    accesses are under way at once; walking then finds them in the cache. Returns the sum of
+    what it read, which keeps the reads from being optimised away.
+    """
+    touched = np.int64(0)
+    for i in range(begin, end):
+        r = trip_person[i]
+        for leg in range(2):
+            k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
+            first = np.int64(route[r])
+            for before in range(k - 1):
+                first += np.int64(hops[r, before])
+            last = first + (np.int64(hops[r, k - 1]) if k > 0 else 0)
+            legs[i - begin, 2 * leg] = first
+            legs[i - begin, 2 * leg + 1] = last
+            if last > first:
+                touched += np.int64(routes[first]) + np.int64(routes[last - 1])
+    return touched
+
+
+@kernel
+def travel(begin, end, trip_person, trip_from, trip_to, legs, dark, at, anchors, routes, household,
+           at_home, group, sensitivity, fear, intoxication, aggression, sober, rise, fall, marks,
+           seconds, step_seconds, place_rows, stock, friction):
+    """Walk the listed trips, each by way of home; returns the number of segments walked.
+
+    Every segment counts the passage and gives its cue. Fear moves towards the mean cue of the
+    way, weighed by the person's sensitivity: fast upwards, slowly downwards. Written in one piece: a call
+    would pass two dozen arrays by value, which costs more than the walk.
+    """
+    n_hops = 0
+    for i in range(begin, end):
+        r = np.int64(trip_person[i])
+        g = group[r]
+        mark = marks[g]
+        home = np.int64(anchors[r, 0])
+        dwelling = np.int64(household[r])
+        drunk = intoxication[r]
+        weight = aggression[r] * np.float32(drunk) / 255.0 * FRICTION_SCALE / step_seconds
+        cue = np.uint64(0)
+        n = 0
+        for leg in range(2):
+            k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
+            by = 1 if leg == 1 else -1
+            if k == 0:
+                if dwelling >= 0:
+                    stock[home, HOME] += by
+                    before = np.int64(at_home[dwelling])
+                    at_home[dwelling] = before + by
+                    if before + by == 0:
+                        stock[home, EMPTY] += 1
+                    elif before == 0:
+                        stock[home, EMPTY] -= 1
+                continue
+            first = legs[i - begin, 2 * leg]
+            last = legs[i - begin, 2 * leg + 1]
+            for j in range(first, last):
+                s = np.int64(routes[j])
+                place_rows[s, FLOW] += mark
+                cue += place_rows[s, CUE]
+            if drunk > 0:
+                for j in range(first, last):
+                    s = np.int64(routes[j])
+                    friction[s] += np.int64(weight * seconds[s])
+            n += last - first
+            s = np.int64(anchors[r, k])
+            if k == 1:
+                stock[s, DAY] += by
+            else:
+                stock[s, OUT] += by
+                if g >= 3:
+                    stock[s, OUT_WOMEN] += by
+                if g == 0 or g == 3:
+                    stock[s, OUT_YOUNG] += by
+        at[r] = trip_to[i]
+        if trip_to[i] == 0 and drunk > 0:
+            intoxication[r] = np.uint8(np.float32(drunk) * sober)
+        if n > 0:
+            seen = sensitivity[r] * np.float32(cue / np.uint64(n * CUE_SCALE))
+            gap = min(np.float32(1.0), seen) - fear[r, dark]
+            fear[r, dark] += gap * (rise if gap > 0 else fall)
+        n_hops += n
+    return n_hops
+
+
+@kernel
+def drink_and_jostle(lo, hi, at, status, anchors, intoxication, substance, aggression, drink,
+                     friction):
+    """People out at a leisure anchor drink where alcohol leads, and bring their friction.
+
+    Friction of a person is aggression times (0.12 + intoxication) times the time spent.
+    """
+    for r in range(lo, hi):
+        here = at[r]
+        if here >= 2 and status[r] == 0:
+            s = anchors[r, here]
+            level = min(intoxication[r] + drink[s] * substance[r], np.float32(255.0))
+            intoxication[r] = np.uint8(level)
+            friction[s] += np.int64(aggression[r] * (0.12 + level / 255.0) * FRICTION_SCALE)
+
+
+@kernel
+def find_passers(n_trips, key, trip_person, trip_from, trip_to, hops, route, routes, group, wanted,
+                 best):
+    """For each wanted place, the passer-by of each sex who comes first in a keyed race.
+
+    ``wanted`` maps places to rows of ``best`` (uint64 (rows, 2), men and women), -1 where no
+    one is looked for. A priority is the high half of one draw per person times an odd number
+    of the place, the low half is the person; the running maximum is the same in any order.
+    """
+    for i in range(n_trips):
+        r = np.int64(trip_person[i])
+        bits = np.uint64(0)
+        for leg in range(2):
+            k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
+            if k == 0:
+                continue
+            first = np.int64(route[r])
+            for before in range(k - 1):
+                first += np.int64(hops[r, before])
+            for j in range(first, first + np.int64(hops[r, k - 1])):
+                slot = wanted[routes[j]]
+                if slot >= 0:
+                    if bits == 0:
+                        bits = draw(key, r)
+                    odd = np.uint64(routes[j]) * _SPREAD | _ONE
+                    p = ((bits * odd) & _HIGH) | np.uint64(r)
+                    sex = 1 if group[r] >= 3 else 0
+                    if p > best[slot, sex]:
+                        best[slot, sex] = p
+
+
+@kernel
+def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, at,
+                anchors, minutes, modes, hops, route, routes, household, at_home, group, caution,
+                sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
+                sober, rise, fall, marks, seconds, step_seconds, place_rows, stock, friction,
+                trip_person, trip_from, trip_to, trips):
+    """One step of people ``lo`` to ``hi - 1``, block by block.
+
+    Parameters
+    ----------
+    hour
+        Hour of the week, 0 at Monday midnight.
+    key, pass_key
+        Stream keys of the choice and of the race among passers-by in this step.
+    dark
+        1 after dark, else 0; selects the column of ``caution`` and ``fear``.
+    pull
+        float32 (places, 6): what a place has on offer now for each group, as exp(utility).
+    decay
+        float32 (4, 256): exp(-cost) by mode and minutes.
+    stay
+        Inertia of a stay, multiplies the weight of the present place.
+    drink, sober
+        Intoxication gained per step by place (float32, in 1/255), and the share kept on
+        coming home.
+    rise, fall
+        Shares by which fear moves towards what a trip showed, upwards and downwards.
+    place_rows, stock, friction
+        Changed in place; see the module's columns.
+    trip_person, trip_from, trip_to
+        Filled with the trips of the step, rows ``lo`` onwards (a person makes one at most).
+    trips
+        int64: trips listed, segments walked, and a sum that only keeps reads alive.
+    """
+    n = lo
+    legs = np.empty((BLOCK, 4), np.int64)
+    for start in range(lo, hi, BLOCK):
+        stop = min(start + BLOCK, hi)
+        drink_and_jostle(start, stop, at, status, anchors, intoxication, substance, aggression,
+                         drink, friction)
+        begin = n
+        n = decide(start, stop, hour, key, dark, timetables, timetable, shift, status, at, anchors,
+                   minutes, modes, group, caution, pull, decay, stay, n, trip_person, trip_from,
+                   trip_to)
+        trips[2] += find_routes(begin, n, trip_person, trip_from, trip_to, hops, route, routes,
+                                legs)
+        trips[1] += travel(begin, n, trip_person, trip_from, trip_to, legs, dark, at, anchors,
+                           routes, household, at_home, group, sensitivity, fear, intoxication,
+                           aggression, sober, rise, fall, marks, seconds, step_seconds, place_rows,
+                           stock, friction)
+    trips[0] += n - lo

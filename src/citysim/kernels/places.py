@@ -1,0 +1,214 @@
+"""Places in one step: who is present, what can be seen, what a crime there would be worth.
+
+Everything an offender needs of a place in this hour is worked out here once per place, so that
+weighing an opportunity later is reading one row.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from citysim.kernels.jit import kernel
+from citysim.kernels.people import (
+    CUE,
+    CUE_SCALE,
+    DAY,
+    EMPTY,
+    FIELD_BITS,
+    FIELD_MASK,
+    FLOW,
+    FRICTION_SCALE,
+    HOME,
+    OUT,
+    OUT_WOMEN,
+    OUT_YOUNG,
+)
+from citysim.kernels.random import uniform
+
+# Forms of opportunity; the offence rows name one each.
+CROWD, LONE, EMPTY_DWELLING, VEHICLE, SHOP, LONE_WOMAN, NEGLECT, FRICTION, HOUSEHOLD = range(9)
+FORMS = ("crowd", "lone", "empty_dwelling", "vehicle", "shop", "lone_woman", "neglect",
+         "friction", "household")
+
+
+class Hour(NamedTuple):
+    """What is the same everywhere in this step."""
+
+    step_seconds: float
+    daylight: float        # 0 night .. 1 day
+    awake: float           # share of people at home who are awake
+    clock: float           # hour of the evening counted past midnight (25 = 01:00), else of day
+    shops_open: float      # 0 or 1
+    services_open: float   # 0 or 1: evening and night services are staffed
+    hosts_on: float        # 0 or 1: the hosts' shift
+    evening: float         # 0 or 1: venues work in these hours until they close
+
+
+class Watch(NamedTuple):
+    """Constants of presence, guardianship, perceived certainty and unease."""
+
+    outdoors: float         # share of time that people at a leisure place can be met outdoors
+    home_eyes: float        # weight of a person awake at home as an onlooker
+    shop_eyes: float        # onlookers per open shop
+    venue_eyes: float       # onlookers per open venue
+    service_eyes: float     # onlookers per staffed service
+    host_eyes: float        # onlookers per street host
+    saturation: float       # persons at which guardianship has reached 1 - 1/e
+    blind: float            # share of guardianship that needs no light
+    disorder_loss: float    # share of guardianship lost at full disorder
+    certainty_informal: float
+    certainty_patrol: float
+    certainty_light: float
+    certainty_camera: float
+    unease_dark: float      # cue of unlit night
+    unease_disorder: float
+    unease_empty: float     # cue of an empty street after dark
+    empty_scale: float      # persons (present, passing) at which a street stops feeling empty
+    comfort: float          # cue taken away by hosts, services or officers in sight
+
+
+class Target(NamedTuple):
+    """Constants of the forms of opportunity that are not the offence's own."""
+
+    night_vehicle: float    # weight of darkness on vehicle crime
+    disorder_feed: float    # how much disorder invites damage, saturating
+    youth_feed: float       # how much young people out add to it
+    friction_base: float    # friction of a passer-by who has not been drinking
+    friction_crowd: float   # persons at which contact among a crowd reaches half its effect
+
+
+@kernel
+def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
+                 deterrence, patrol_minutes, shops, venues, closing_hour, services, hosts,
+                 efficacy, district, light, present, women, young, guardianship, certainty,
+                 unease):
+    """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.
+
+    Presence is the mean number of persons out on the place at once: passages times the time a
+    passage takes, plus those at leisure as far as they are outdoors. Guardianship grows with
+    people who can see, saturates, is weighed by the district's collective efficacy and by what
+    light lets them see (Felson 1995; Sampson et al. 1997). Certainty joins the independent ways
+    of being noticed or stopped; light counts by itself, since one *could* be seen.
+    """
+    share = 1.0 / hour.step_seconds
+    for s in range(lo, hi):
+        flow = place_rows[s, FLOW]
+        passing = seconds[s] * share
+        n = np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
+        present[s] = n
+        women[s] = (np.float64((flow >> FIELD_BITS) & FIELD_MASK) * passing
+                    + stock[s, OUT_WOMEN] * watch.outdoors)
+        young[s] = (np.float64((flow >> (2 * FIELD_BITS)) & FIELD_MASK) * passing
+                    + stock[s, OUT_YOUNG] * watch.outdoors)
+        seen = max(hour.daylight, lamp[s])
+        light[s] = seen
+        open_venues = venues[s] if hour.evening > 0 and hour.clock < closing_hour[s] else 0
+        staffed = services[s] * hour.services_open
+        hosted = hosts[s] * hour.hosts_on
+        eyes = (n + watch.home_eyes * stock[s, HOME] * hour.awake
+                + watch.shop_eyes * shops[s] * hour.shops_open + watch.venue_eyes * open_venues
+                + watch.service_eyes * staffed + watch.host_eyes * hosted)
+        g = (efficacy[district[s]] * (watch.blind + (1.0 - watch.blind) * seen)
+             * (1.0 - np.exp(-eyes / watch.saturation)) * (1.0 - watch.disorder_loss * disorder[s]))
+        g = min(1.0, g)
+        guardianship[s] = g
+        certainty[s] = 1.0 - ((1.0 - watch.certainty_informal * g)
+                              * (1.0 - watch.certainty_patrol * deterrence[s])
+                              * (1.0 - watch.certainty_light * seen)
+                              * (1.0 - watch.certainty_camera * camera[s]))
+        night = 1.0 - hour.daylight
+        cue = (watch.unease_dark * night * (1.0 - lamp[s]) + watch.unease_disorder * disorder[s]
+               + watch.unease_empty * night * np.exp(-eyes / watch.empty_scale))
+        calm = 1.0 - np.exp(-(staffed + hosted + patrol_minutes[s] / 15.0))
+        cue = min(1.0, max(0.0, cue * (1.0 - watch.comfort * calm)))
+        unease[s] = cue
+        place_rows[s, CUE] = np.uint64(cue * CUE_SCALE)
+
+
+@kernel
+def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, women, young,
+                  certainty, disorder, light, vehicles, shops, attract, value):
+    """Worth of each chosen offence on each place: target value times deterrence.
+
+    ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
+    targets x exp(-beta x certainty). ``half`` is each form's own scale in persons.
+    """
+    n_offences = form.size
+    for s in range(lo, hi):
+        n = present[s]
+        for o in range(n_offences):
+            f = form[o]
+            if f == CROWD:
+                targets = n * n / (n + half[o])
+            elif f == LONE:
+                targets = (1.0 - np.exp(-12.0 * n)) * np.exp(-n / half[o])
+            elif f == EMPTY_DWELLING:
+                targets = np.float64(stock[s, EMPTY])
+            elif f == VEHICLE:
+                targets = vehicles[s] * (1.0 + target.night_vehicle * (1.0 - light[s]))
+            elif f == SHOP:
+                targets = shops[s] * hour.shops_open * n / (n + half[o])
+            elif f == LONE_WOMAN:
+                targets = (1.0 - np.exp(-12.0 * women[s])) * np.exp(-n / half[o])
+            elif f == NEGLECT:
+                targets = (1.0 + target.disorder_feed * disorder[s] / (disorder[s] + half[o])) * (
+                    1.0 + target.youth_feed * young[s] / (young[s] + 1.0))
+            else:
+                value[s, o] = 0.0
+                continue
+            value[s, o] = (level[o] * attract[s, o] * targets * np.exp(-beta[o] * certainty[s]))
+
+
+@kernel
+def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, friction, present,
+              certainty, attract, hazard, total, events, n_events, limit):
+    """Assaults out of friction among those present: a hazard per place, one draw per place.
+
+    Friction (person-hours of aggression times intoxication) and plain company each meet a
+    crowd factor N / (N + c); being seen deters little. ``weigh`` is how many people one
+    simulated person stands for. Appends to ``events`` and returns the new count; the expected
+    number is added to ``hazard`` and ``total``.
+    """
+    for s in range(lo, hi):
+        n = present[s]
+        if n <= 0.0:
+            continue
+        heat = weigh * friction[s] / FRICTION_SCALE + target.friction_base * n
+        expected = (level * hours * attract[s, offence] * heat
+                    * n / (n + target.friction_crowd) * np.exp(-beta * certainty[s]))
+        hazard[s, offence] += expected
+        total[offence] += expected
+        if uniform(key, s) < 1.0 - np.exp(-expected) and n_events < limit:
+            events[n_events, 0] = step
+            events[n_events, 1] = s
+            events[n_events, 2] = offence
+            events[n_events, 3] = -1
+            events[n_events, 4] = -1
+            n_events += 1
+    return n_events
+
+
+@kernel
+def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, retail, green, leisure,
+          shops, lamp, unease, weights, sensitivity, drink_rate, pull, drink):
+    """What each place has on offer now, for six groups, and how fast one drinks there.
+
+    ``weights`` (float64 (6 groups, 6 offers)) are the tastes for alcohol-led venues, other
+    venues, shops, green, events and services; ``sensitivity`` (6 groups) weighs the place's
+    insecurity after dark. ``pull`` is the odds of going against staying in.
+    """
+    night = 1.0 - hour.daylight
+    for s in range(lo, hi):
+        is_open = 1.0 if hour.evening > 0 and hour.clock < closing_hour[s] else 0.0
+        open_venues = venues[s] * is_open
+        bars = np.sqrt(open_venues * alcohol[s])
+        other = np.sqrt(open_venues * (1.0 - alcohol[s]))
+        shopping = np.sqrt(np.float64(shops[s])) * hour.shops_open
+        park = (green[s] + 0.3 * leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
+        show = np.sqrt(events[s]) * hour.evening
+        serve = np.sqrt(services[s]) * hour.services_open
+        drink[s] = drink_rate * alcohol[s] * is_open if open_venues > 0 else 0.0
+        for g in range(6):
+            offer = (weights[g, 0] * bars + weights[g, 1] * other + weights[g, 2] * shopping
+                     + weights[g, 3] * park + weights[g, 4] * show + weights[g, 5] * serve)
+            pull[s, g] = offer * np.exp(-night * sensitivity[g] * unease[s])

@@ -1,0 +1,42 @@
+"""Draws that set up a run: uniforms by entity, places by attraction and distance."""
+
+import numpy as np
+
+from citysim.kernels.jit import kernel
+from citysim.kernels.random import draw2, to_unit, uniform2
+
+_SAMPLE = 64  # attractors looked at for one haunt
+
+
+@kernel
+def uniforms(key, n, kinds):
+    """Uniforms in (0, 1), float64 (n, kinds): entity ``i`` under kinds 0, 1, ..."""
+    out = np.empty((n, kinds))
+    for i in range(n):
+        for k in range(kinds):
+            out[i, k] = uniform2(key, i, k)
+    return out
+
+
+@kernel
+def find_haunts(key, home, x, y, cumulative, scale, haunts):
+    """Haunts of offenders: attractors, likelier near home (uint16 (offenders, n)).
+
+    A sample is drawn by attraction (``cumulative``, float64, ends at 1) and one of it is kept
+    with weight exp(-distance / scale): importance resampling of attraction times decay.
+    """
+    for i in range(home.size):
+        s = home[i]
+        for k in range(haunts.shape[1]):
+            best = np.inf
+            found = s
+            for c in range(_SAMPLE):
+                bits = draw2(key, i, k * _SAMPLE + c)
+                t = np.searchsorted(cumulative, to_unit(bits))
+                away = np.sqrt((x[t] - x[s]) ** 2 + (y[t] - y[s]) ** 2)
+                u = uniform2(key, i, 100003 + k * _SAMPLE + c)
+                late = -np.log(u) / np.exp(-away / scale)
+                if late < best:
+                    best = late
+                    found = t
+            haunts[i, k] = found

@@ -1,0 +1,34 @@
+"""The names of all random streams, in one list.
+
+A stream separates decisions of different kinds; two draws with the same (seed, step,
+entity) under different streams are independent. Append only: renumbering changes results.
+"""
+
+CHOICE = 1            # discretionary trips
+PASSING = 2           # who is picked among passers-by
+MOTIVATION = 3        # an offender becomes motivated
+COMMIT = 4            # a motivated offender acts or gives up
+TARGET = 5            # race over places and offences
+FRICTION = 6          # assaults out of friction, by place
+VICTIM = 7            # who is picked among people at a place or households of a street
+REPORT = 8            # reporting and recording
+CLEAR = 9             # clearance and arrest
+PATROL = 10           # patrol visits
+STOPS = 11            # police stops and contacts
+CALLS = 12            # calls other than crime
+DOMESTIC = 13         # harm inside households
+TALK = 14             # which tie is met
+WORK = 15             # jobs found and lost
+SCHOOL = 16           # dropout, programmes
+ROLE = 17             # onset and desistance
+TRAITS = 18           # initial traits of people
+BACKGROUND = 19       # background attractiveness of places
+OFFENDERS = 20        # initial offenders and their haunts
+TARGETING = 21        # targeting of policies
+ENROLMENT = 22        # drop-out from programmes
+SYNTHESIS = 23        # households, people, jobs
+TIES = 24             # ties
+GENERATOR = 25        # streets
+CONSULT = 26          # consultation
+UNITS = 27            # fractional patrol units
+CULPRIT = 28          # who the assailant is where friction turned to violence

@@ -1,0 +1,44 @@
+"""Places age, are cleaned, cared for and restored: one day of every place."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from citysim.kernels.aftermath import OFFENCE, PLACE
+from citysim.kernels.jit import kernel
+from citysim.kernels.places import NEGLECT
+
+
+class Ageing(NamedTuple):
+    """Constants of decay and care, per day."""
+
+    decay: float          # upkeep lost per day without stewards
+    cue_of_neglect: float  # disorder that goes with upkeep at zero
+    drift: float          # share by which disorder moves to what upkeep implies
+    damage: float         # disorder that one act of vandalism leaves
+    clean: float          # share of disorder that one cleaning visit removes
+    mend: float           # share of lost upkeep that one cleaning visit puts back
+
+
+@kernel
+def age_places(ageing, stewardship, cleaning, works, upkeep, disorder):
+    """One day: upkeep decays by base x (1 - stewardship), works and cleaning put it back."""
+    for s in range(upkeep.size):
+        visits = cleaning[s] / 7.0
+        u = upkeep[s]
+        u += (works[s] + ageing.mend * visits * (1.0 - u)
+              - ageing.decay * (1.0 - stewardship[s]))
+        upkeep[s] = min(1.0, max(0.0, u))
+        d = disorder[s]
+        d += ageing.drift * (ageing.cue_of_neglect * (1.0 - upkeep[s]) - d)
+        d *= max(0.0, 1.0 - ageing.clean * visits * (1.0 + stewardship[s]))
+        disorder[s] = min(1.0, max(0.0, d))
+
+
+@kernel
+def mark_damage(begin, end, events, form, damage, disorder):
+    """Vandalism leaves its mark on the place."""
+    for e in range(begin, end):
+        if form[events[e, OFFENCE]] == NEGLECT:
+            s = events[e, PLACE]
+            disorder[s] += np.float32((1.0 - disorder[s]) * damage)

@@ -1,0 +1,292 @@
+"""The city as a Mesa model: tables of arrays, stepped phase by phase."""
+
+from __future__ import annotations
+
+import time
+from types import MappingProxyType
+
+import mesa
+import numpy as np
+from mesa.datacollection import DataCollector
+
+from citysim.kernels import parallel, people, streams
+from citysim.kernels.offending import MAX_CANDIDATES
+from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
+from citysim.kernels.places import HOUSEHOLD
+from citysim.kernels.random import address, uniform
+from citysim.model import start
+from citysim.model.calendar import Calendar
+from citysim.model.constants import age_curve, read_constants
+from citysim.model.phases import PHASES
+from citysim.model.recorder import Recorder
+from citysim.model.world import World, build_world
+from citysim.policies.delivery import Programme
+from citysim.population.timetables import STAGES
+from citysim.state.columns import KINDS
+from citysim.state.levers import Levers
+
+SUM_CHUNKS = 64  # float sums over people always use these chunks, whatever the threads
+HOT_SHARE_LEAST = 1
+STOP_LIMIT = 4096
+
+
+class CityModel(mesa.Model):
+    """Residents, offenders, guardians and public spaces through day and night.
+
+    Parameters
+    ----------
+    settings
+        Resolved settings (:func:`citysim.config.compose.compose_study`).
+    seed
+        Seed of this run; the city and its population have their own (``city.seed``).
+    policies
+        Names of the policies in force, out of ``settings.policies``.
+    world
+        City and population; built from the settings when left out.
+    threads
+        Threads of one run; 1 by default. The result does not depend on it.
+
+    Attributes
+    ----------
+    places, people, households, offenders, guardians, city_row
+        The tables (``state/columns.py``) that hold the whole state.
+    levers, programme
+        The quantities that policies move, and their delivery.
+    recorder
+        What the run keeps for its measures.
+    """
+
+    def __init__(self, settings, seed: int = 1, policies=(), world: World | None = None,
+                 threads: int | None = None):
+        super().__init__(rng=int(seed))
+        self.settings, self.run_seed = settings, int(seed)
+        self.world = world or build_world(settings)
+        self.threads = int(settings.threads if threads is None else threads)
+        self.scale = float(settings.scale)
+        self.city, self.population = self.world.city, self.world.population
+        self.neighbours = self.city.neighbours
+        self.calendar = Calendar(settings.start_date, settings.warmup_days, settings.step_hours,
+                                 settings.model.clock, self.city.latitude, self.city.longitude)
+        self.constants = read_constants(settings, self.scale, settings.step_hours)
+        self.step_index = 0
+        self.phase_seconds = dict.fromkeys((name for name, _ in PHASES), 0.0)
+        self._start_tables()
+        self._start_scratch()
+        tables = {"places": self.places, "people": self.people, "households": self.households,
+                  "city": self.city_row}
+        self.levers = Levers(tables)
+        self.programme = Programme({name: settings.policies[name] for name in policies}, settings,
+                                   self.levers, tables, self.scale, settings.budget,
+                                   settings.days)
+        self.choose_hot_places()
+        self._start_mesa()
+
+    # --- set-up
+
+    def _start_tables(self) -> None:
+        population, settings, seed = self.population, self.settings, self.run_seed
+        self.places = self.city.places.copy()
+        self.people = population.people.copy()
+        self.households = population.households.copy()
+        self.n_residents = population.n_residents
+        start.start_people(self.people, settings, seed)
+        start.start_places(self.places, settings)
+        start.start_fear(self.people, self.places, settings)
+        self.offenders, self.role, self.groups = start.start_offenders(
+            self.people, self.places, population.ties, settings, self.constants.course, seed)
+        self.city_row = start.start_city(self.city.spec, settings, self.n_residents, self.scale)
+        self.guardians, self.guardian_rows = start.start_guardians(self.city_row, self.places)
+        self.beats = start.form_beats(self.places, int(settings.model.patrol.beat_places))
+        self.stock = start.start_stocks(self.people, self.households, len(self.places))
+        self.member = start.memberships(self.people, self.n_residents, settings)
+        tolerance = start.normals(seed, 102, len(self.households))[:, 0]
+        d = settings.model.domestic
+        self.households.abuse_norms = np.clip(d.tolerance + d.tolerance_sd * tolerance, 0, 1)
+        self.attract = start.backgrounds(self.places, self.constants.offences, seed)
+        e = settings.model.efficacy
+        n_districts = len(self.city.districts)
+        count = np.maximum(1, np.bincount(self.places.district, minlength=n_districts))
+        need = np.bincount(self.places.district, self.places.deprivation, n_districts) / count
+        self.base_efficacy = e.base - e.deprivation * need
+        self.efficacy = self.base_efficacy.copy()
+        self.age_factor = age_curve(settings.model)
+
+    def _start_scratch(self) -> None:
+        """Working arrays that hold nothing beyond a step or a day."""
+        n_places, n_people = len(self.places), len(self.people)
+        n_offences = len(self.constants.offences.names)
+        n_districts = len(self.city.districts)
+        m, dt = self.settings.model, self.settings.step_hours
+        self.recorder = Recorder(n_places, n_offences, n_districts)
+        self.place_rows = np.zeros((n_places, 2), np.uint64)
+        self.friction = np.zeros(n_places, np.int64)
+        self.pull = np.zeros((n_places, 6), np.float32)
+        self.drink = np.zeros(n_places, np.float32)
+        self.women, self.young = np.zeros(n_places), np.zeros(n_places)
+        self.value = np.zeros((n_places, n_offences), np.float32)
+        self.place_mark = np.full(n_places, -1, np.int64)
+        self.weight = np.zeros((MAX_CANDIDATES, n_offences))
+        self.wanted = np.full(n_places, -1, np.int32)
+        self.cue_day = self.places.unease_day.copy()
+        self.cue_night = self.places.unease_night.copy()
+        self.home = np.ascontiguousarray(self.people.anchors[:self.n_residents, 0])
+        self.placed = np.zeros(self.n_residents, np.uint8)
+        self.trip_person = np.zeros(n_people, np.int32)
+        self.trip_from = np.zeros(n_people, np.uint8)
+        self.trip_to = np.zeros(n_people, np.uint8)
+        self.trips = np.zeros((self.threads, 3), np.int64)
+        self.stop_list = np.zeros((STOP_LIMIT, 2), np.int64)
+        self.stopped = np.zeros(STOP_LIMIT, np.int64)
+        self.counts = np.zeros(3, np.int64)
+        self.units = 0
+        self.home_hazard = np.zeros(n_offences)
+        late = m.domestic.late
+        self.home_weight = np.where(np.arange(24) >= 14, late / 10, (1 - late) / 14)
+        self.place_bounds = parallel.chunk_bounds(n_places, self.threads)
+        self.people_bounds = parallel.chunk_bounds(n_people, self.threads, self.households.first)
+        self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS)
+        self.group_parts = np.zeros((SUM_CHUNKS, len(start.GROUPS), N_SUMS))
+        self.district_parts = np.zeros((SUM_CHUNKS, n_districts, N_SUMS))
+        if self.threads > 1:
+            self.chunk_rows = np.zeros((self.threads, n_places, 2), np.uint64)
+            self.chunk_stocks = np.zeros((self.threads, n_places, people.N_STOCKS), np.int32)
+            self.chunk_friction = np.zeros((self.threads, n_places), np.int64)
+        bits = people.FIELD_BITS
+        self.marks = np.array([1 | (int(g >= 3) << bits) | (int(g % 3 == 0) << (2 * bits))
+                               for g in range(6)], np.uint64)
+        self.seconds = (self.places.length / m.guardianship.walking_speed).astype(np.float32)
+        self.stay = np.float32(m.routine.stay / dt ** 2)
+        self.drink_rate = float(m.night.enabled) * m.night.drink_rate * dt
+        self.other_calls = (m.patrol.other_calls / 1e5 / 24 * self.n_residents / self.scale
+                            * dt)
+        self.timetable_work = STAGES.index("worker_day")
+        self.timetable_free = STAGES.index("no_work")
+        o = m.observation
+        self.bands = np.array([0 if o.day_from <= h < o.evening_from else
+                               1 if o.evening_from <= h < o.night_from else 2 for h in range(24)])
+
+    def _start_mesa(self) -> None:
+        from citysim.model.agents import agent_sets
+
+        self._columns = agent_sets(self)
+        self.datacollector = DataCollector(model_reporters={
+            "crimes": lambda m: m.recorder.n_events - m.first_event,
+            "expected_crimes": lambda m: float(m.step_hazard),
+            "safe_after_dark": lambda m: m.safe_after_dark,
+            "trust_in_police": lambda m: m.trust_in_police,
+            "out": lambda m: int(m.stock[:, people.OUT].sum()),
+        })
+        self.first_event, self.step_hazard = 0, 0.0
+
+    # --- stepping
+
+    def step(self) -> None:
+        """One step of the city: the phases in order."""
+        for name, phase in PHASES:
+            begin = time.perf_counter()
+            if name == "observe":
+                self.step_hazard = self.recorder.total.sum()
+            phase(self)
+            self.phase_seconds[name] += time.perf_counter() - begin
+        self.datacollector.collect(self)
+        self.step_index += 1
+
+    def plan(self) -> str:
+        """The phases of a step in order, with the time each has taken so far."""
+        total = sum(self.phase_seconds.values()) or 1.0
+        lines = [f"{'phase':<12}{'ms per step':>12}{'share':>8}"]
+        for name, seconds in self.phase_seconds.items():
+            per_step = 1e3 * seconds / max(1, self.step_index)
+            lines.append(f"{name:<12}{per_step:>12.3f}{seconds / total:>8.0%}")
+        return "\n".join(lines)
+
+    def run_days(self, days: int) -> None:
+        """Step through whole days, then close the last one."""
+        for _ in range(days * self.calendar.steps_per_day):
+            self.step()
+
+    # --- what phases ask for
+
+    def key(self, stream: int, step: int | None = None) -> np.uint64:
+        """Key of a random stream at this step."""
+        return address(self.run_seed, stream, self.step_index if step is None else step)
+
+    def band(self, hour: int) -> int:
+        """Hour band: 0 day, 1 evening, 2 night."""
+        return int(self.bands[hour])
+
+    def on_duty(self, kind: int, strength: float) -> int:
+        """Whole units of a strategy out in this hour; fractions by an addressed draw."""
+        if not self.settings.model.patrol.enabled:
+            return 0
+        from citysim.kernels.patrol import BEAT
+
+        profile = self.settings.model.patrol["duty_local" if kind == BEAT else "duty_national"]
+        mean = strength * profile[int(self.calendar.hour(self.step_index))]
+        rows = self.guardian_rows[kind]
+        extra = uniform(self.key(streams.UNITS), kind) < mean - int(mean)
+        return min(int(mean) + int(extra), rows.stop - rows.start)
+
+    def choose_hot_places(self) -> None:
+        """The places of the hot-spot round, by recorded crime; none before any is recorded."""
+        share = self.settings.model.patrol.hot_places
+        count = max(HOT_SHARE_LEAST, round(share * len(self.places)))
+        order = np.argsort(-self.places.recorded, kind="stable")[:count]
+        self.hot_places = order[self.places.recorded[order] > 0].astype(np.int32)
+
+    def count_stop(self, person: int) -> None:
+        """Count a police stop for every group of a resident."""
+        if person < self.n_residents:
+            bits = int(self.member[person])
+            for g in range(len(start.GROUPS)):
+                self.recorder.stops[g] += bits >> g & 1
+
+    def note_day(self) -> None:
+        """Put the closed day into the record."""
+        s = self.places
+        in_day = self.calendar.day(self.step_index - 1)
+        self.recorder.close_day(
+            day=in_day, upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
+            cost=self.programme.ledger.total, efficacy=self.efficacy.copy())
+
+    @property
+    def safe_after_dark(self) -> float:
+        """Share of residents who felt safe after dark at the last midnight."""
+        sums = self.recorder.group_sums[0]
+        return float(sums[SAFE_NIGHT] / sums[PEOPLE]) if sums[PEOPLE] else float("nan")
+
+    @property
+    def trust_in_police(self) -> float:
+        """Mean trust in the police at the last midnight."""
+        sums = self.recorder.group_sums[0]
+        return float(sums[TRUST_POLICE] / sums[PEOPLE]) if sums[PEOPLE] else float("nan")
+
+    # --- Mesa's face
+
+    @property
+    def agents(self):
+        """All agents: residents and the other columnar sets, one behind the other."""
+        return self._columns["all"]
+
+    @property
+    def agents_by_type(self):
+        """Agent sets by their class: Resident, Offender, Guardian, PublicSpace, Institution."""
+        return MappingProxyType({k: v for k, v in self._columns.items() if k != "all"})
+
+    @property
+    def agent_types(self) -> list[type]:
+        """The classes of agents."""
+        return list(self.agents_by_type)
+
+    def nbytes(self) -> dict[str, int]:
+        """Bytes held per part: tables, routes, ties, scratch."""
+        scratch = sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
+        tables = (self.places, self.people, self.households, self.offenders, self.guardians)
+        parts = {t.name: t.nbytes for t in tables}
+        return {**parts, "routes": self.population.routes.nbytes,
+                "ties": self.population.ties.nbytes, "scratch": scratch,
+                "regulars": self.world.regulars.nbytes}
+
+
+RESIDENT = KINDS.index("resident")
+__all__ = ["HOUSEHOLD", "RESIDENT", "CityModel"]

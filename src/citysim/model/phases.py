@@ -1,0 +1,319 @@
+"""One hour of city life, phase by phase.
+
+Each function takes the model and does one phase; :data:`PHASES` is the order of the day. The
+science of each is with its kernel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from citysim.kernels import (
+    aftermath,
+    life,
+    offending,
+    parallel,
+    patrol,
+    people,
+    perception,
+    places,
+    streams,
+    upkeep,
+)
+from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
+
+MODE_TRANSIT = 1
+
+
+def clock(m) -> None:
+    """Hour, daylight, what is open; at midnight yesterday is closed."""
+    t = m.step_index
+    if t > 0 and t % m.calendar.steps_per_day == 0:
+        close_day(m)
+    m.hour = m.calendar.now(t, m.scale)
+    m.hour_of_week = m.calendar.hour_of_week(t)
+    m.dark = int(m.hour.daylight < 0.5)
+    m.place_rows[:, people.FLOW] = 0
+    m.friction[:] = 0
+
+
+def policies(m) -> None:
+    """Once a day, before its first hour: delivery moves levers."""
+    if m.step_index % m.calendar.steps_per_day == 0:
+        day = m.calendar.day(m.step_index)
+        if day == 0:
+            m.recorder.drop()
+        m.programme.advance(day, m.key(streams.TARGETING, day + m.calendar.warmup_days))
+
+
+def move(m) -> None:
+    """Residents, commuters and visitors choose, travel, and are counted where they pass."""
+    p, s, k = m.people, m.places, m.constants
+    parallel_run = m.threads > 1
+    (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
+        m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services, s.retail,
+        s.green, s.leisure, s.shops, s.lighting, s.unease, k.tastes, k.sensitivity, m.drink_rate,
+        m.pull, m.drink)
+    decay = travel_decay(m)
+    mover = m.settings.model.fear
+    common = (m.hour_of_week, m.key(streams.CHOICE), m.dark, m.population.timetables, p.timetable,
+              p["shift"], p.status, p.at, p.anchors, p.minutes, p.modes, p.hops, p.route,
+              m.population.routes, p.household, m.households.at_home, p.group, p.caution,
+              p.sensitivity, p.fear, p.intoxication, p.substance, p.aggression, m.pull, decay,
+              m.stay, m.drink, np.float32(m.settings.model.night.sober),
+              np.float32(mover.enabled * mover.rise), np.float32(mover.enabled * mover.fall),
+              m.marks, m.seconds, m.calendar.step_hours * 3600.0)
+    m.trips[:] = 0
+    if parallel_run:
+        parallel.hand_out_cues(m.place_rows, m.chunk_rows)
+        parallel.move_chunks(m.people_bounds, *common, m.chunk_rows, m.chunk_stocks,
+                             m.chunk_friction, m.trip_person, m.trip_from, m.trip_to, m.trips)
+        parallel.merge_chunks(m.chunk_rows, m.chunk_stocks, m.chunk_friction, m.place_rows,
+                              m.stock, m.friction)
+    else:
+        people.move_people(0, len(p), *common, m.place_rows, m.stock, m.friction, m.trip_person,
+                           m.trip_from, m.trip_to, m.trips[0])
+
+
+def travel_decay(m) -> np.ndarray:
+    """Weight of a trip by mode and minutes, float32 (4, 256); at night buses are waited for."""
+    r = m.settings.model.routine
+    weight = np.exp(-r.cost_per_minute * np.arange(256.0))
+    table = np.repeat(weight[None], 4, axis=0)
+    clock_now = m.hour.clock
+    if clock_now >= r.night_transport_from:
+        if clock_now >= float(m.city_row.night_service_end[0]):
+            table[MODE_TRANSIT] *= r.no_service
+        else:
+            table[MODE_TRANSIT] *= np.exp(-r.wait_per_minute
+                                          * float(m.city_row.night_headway[0]) / 2)
+    return table.astype(np.float32)
+
+
+def guardians(m) -> None:
+    """Patrols visit places; deterrence fades and is rebuilt; calls are worked off."""
+    s, c, k = m.places, m.city_row, m.constants
+    patrol.fade_deterrence(s.deterrence, s.patrol_minutes, k.keep_deterrence)
+    m.counts[:] = 0
+    for kind, count in ((HOT_SPOT, c.hot_spot_units), (RANDOM, c.random_units),
+                        (BEAT, c.beat_units)):
+        rows = m.guardian_rows[kind]
+        n = m.on_duty(kind, float(count[0]))
+        m.guardians.on_duty[rows] = np.arange(rows.stop - rows.start) < n
+        patrol.patrol(
+            kind, n, m.calendar.step_hours, m.step_index, m.key(streams.PATROL),
+            m.key(streams.STOPS), k.rounds, float(c.stop_minutes[0]),
+            float(c.contacts_per_hour[0]) * m.scale if kind == BEAT else 0.0,
+            float(c.procedural_quality[0]), float(c.consultation[0]), m.hot_places,
+            m.beats.start, m.beats.items, s.disorder, s.recorded, s.deterrence, s.patrol_minutes,
+            m.neighbours.start, m.neighbours.items, m.place_rows, m.seconds,
+            m.hour.step_seconds, m.world.first_household, m.households.first,
+            m.households["size"], m.people.age, m.people.trust_police, m.people.trust_city,
+            m.guardians.place[rows], m.stop_list, m.counts)
+    m.units = m.on_duty(REACTIVE, float(c.reactive_units[0]))
+    rows = m.guardian_rows[REACTIVE]
+    m.guardians.on_duty[rows] = np.arange(rows.stop - rows.start) < m.units
+    patrol.work_off(m.calendar.step_hours, m.other_calls, m.settings.model.law.handling,
+                    m.guardians.busy_minutes[rows], m.units)
+
+
+def observe_places(m) -> None:
+    """Presence, light, guardianship, certainty, and the worth of every opportunity."""
+    s, k, o = m.places, m.constants, m.constants.offences
+    parallel_run = m.threads > 1
+    (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
+        m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
+        s.disorder, s.deterrence, s.patrol_minutes, s.shops, s.venues, s.closing_hour, s.services,
+        s.hosts, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
+        s.certainty, s.unease)
+    (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
+        m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
+        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.attract,
+        m.value)
+
+
+def offenders(m) -> None:
+    """The motivated weigh what they know and act or give up; friction among crowds."""
+    r, f, p, s, k = m.recorder, m.offenders, m.people, m.places, m.constants
+    m.first_event = r.n_events
+    r.n_events, motivated = offending.offend(
+        m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET), m.step_index,
+        m.calendar.step_hours, k.drive, f.person, f.active, f.propensity, f.perceived_risk,
+        f.haunts, f.memory_place, f.memory, p.at, p.status, p.anchors, p.hops, p.route,
+        m.population.routes, m.neighbours.start, m.neighbours.items, s.x, s.y, m.value,
+        k.offences.memory_own, k.offences.memory_near, r.hazard, r.total, m.place_mark, m.weight,
+        r.events, r.n_events, r.LIMIT)
+    r.motivated += motivated
+    for row in k.offences.of_form(places.FRICTION):
+        r.n_events = places.frictions(
+            0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
+            k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
+            1.0 / m.scale, m.friction, s.present, s.certainty, m.attract, r.hazard, r.total,
+            r.events, r.n_events, r.LIMIT)
+
+
+def consequences(m) -> None:
+    """Victims, reports, response, arrest, memory, fear; police stops of passers-by."""
+    r, p, h, s = m.recorder, m.people, m.households, m.places
+    begin = m.first_event
+    n_stops = int(m.counts[2])
+    troubled = np.concatenate([r.events[begin:r.n_events, aftermath.PLACE],
+                               m.stop_list[:n_stops, 0]])
+    wanted_places = np.unique(troubled)
+    best = np.zeros((max(1, len(wanted_places)), 2), np.uint64)
+    if len(wanted_places):
+        m.wanted[wanted_places] = np.arange(len(wanted_places))
+        parallel.passers_of_chunks(m.people_bounds, m.trips[:, 0].copy(), m.key(streams.PASSING),
+                                   m.trip_person, m.trip_from, m.trip_to, p.hops, p.route,
+                                   m.population.routes, p.group, m.wanted, best)
+    if r.n_events > begin:
+        r.n_events = aftermath.find_victims(
+            begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
+            m.settings.model.opportunity.damage_share, m.constants.watch.outdoors,
+            m.key(streams.VICTIM), m.key(streams.CULPRIT), m.place_rows, m.stock, s.present,
+            m.wanted, best, m.world.regulars.start, m.world.regulars.items,
+            m.world.first_household, h.at_home, h.first, h["size"], p.at, p.status, p.anchors,
+            p.group, p.intoxication, p.aggression, m.offenders.person, m.role)
+        follow_up(m, begin, r.n_events)
+    if n_stops:
+        n = patrol.stop_people(n_stops, m.stop_list, m.key(streams.STOPS), m.constants.rounds,
+                               float(m.city_row.procedural_quality[0]), m.place_rows, m.wanted,
+                               best, p.group, p.foreign, p.trust_police, p.stops, m.stopped)
+        for person in m.stopped[:n]:
+            m.count_stop(int(person))
+    m.wanted[wanted_places] = -1
+
+
+def follow_up(m, begin: int, end: int) -> None:
+    """What follows events ``begin`` to ``end - 1`` of today."""
+    r, p, h, s, f, o = (m.recorder, m.people, m.households, m.places, m.offenders,
+                        m.constants.offences)
+    units = m.guardian_rows[REACTIVE]
+    aftermath.follow_up(
+        begin, end, m.calendar.steps_per_day, m.constants.law,
+        float(m.city_row.reporting_support[0]), 1.0 / m.scale, m.key(streams.REPORT),
+        m.key(streams.CLEAR), r.events, o.form, o.report, o.urgent, o.clear, o.detain,
+        o.detain_days, o.impact, m.units, m.guardians.place[units],
+        m.guardians.busy_minutes[units], s.x, s.y, s.recorded, p.foreign, p.trust_police,
+        p.fear, p.victimised, p.household, h.first, h["size"], h.at_home, p.at, p.status,
+        p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,
+        m.groups.items, f.memory_place, f.memory, f.released_at, f.crimes, f.arrests, o.street)
+    if m.settings.model.upkeep.enabled:
+        upkeep.mark_damage(begin, end, r.events, o.form, m.constants.ageing.damage / m.scale,
+                           s.disorder)
+
+
+def observe(m) -> None:
+    """Counters of the hour; in the night hours, who is out."""
+    r, hour = m.recorder, int(m.calendar.hour(m.step_index))
+    r.total += m.home_hazard * m.home_weight[hour] * m.calendar.step_hours
+    r.add_hazard(m.hour_of_week)
+    if hour == m.settings.model.fear.day_hour:
+        m.cue_day[:] = m.places.unease
+    if hour == m.settings.model.fear.night_hour:
+        m.cue_night[:] = m.places.unease
+    r.presence[:, m.band(m.hour_of_week % 24)] += m.places.present * m.calendar.step_hours
+    r.visits += int(m.counts[0])
+    r.contacts += int(m.counts[1])
+    r.patrol += m.places.patrol_minutes
+    if m.band(m.hour_of_week % 24) == 2:
+        perception.count_out(0, m.n_residents, m.people.at, m.people.status, m.member, r.out)
+        r.night_hours += 1
+
+
+PHASES = (("clock", clock), ("policies", policies), ("people", move), ("guardians", guardians),
+          ("places", observe_places), ("offenders", offenders), ("aftermath", consequences),
+          ("observe", observe))
+
+
+def close_day(m) -> None:
+    """Midnight: minds, places, memories; every thirty days the life course."""
+    day = m.step_index // m.calendar.steps_per_day
+    minds(m, day)
+    if m.settings.model.upkeep.enabled:
+        s = m.places
+        upkeep.age_places(m.constants.ageing, s.stewardship, s.cleaning, s.works, s.upkeep,
+                          s.disorder)
+    m.places.recorded = m.places.recorded * m.constants.keep_recorded
+    offending.fade_memories(m.offenders.memory, m.constants.keep_memory)
+    aftermath.release(m.step_index, m.offenders.person, m.offenders.released_at, m.people.at,
+                      m.people.status, m.people.anchors, m.people.household, m.households.at_home,
+                      m.stock)
+    m.note_day()
+    if m.settings.model.life.enabled and day % round(m.settings.model.life.month_days) == 0:
+        life_course(m, day)
+    m.choose_hot_places()
+    harm_at_home(m, day)
+
+
+def minds(m, day: int) -> None:
+    """Fear, trust, caution of residents; what neighbours know; collective efficacy."""
+    p, n, r, s = m.people, m.n_residents, m.recorder, m.places
+    learn = m.settings.model.fear.learn_place
+    s.unease_day = s.unease_day + learn * (m.cue_day - s.unease_day)
+    s.unease_night = s.unease_night + learn * (m.cue_night - s.unease_night)
+    m.group_parts[:] = 0.0
+    m.district_parts[:] = 0.0
+    arguments = (m.key(streams.TALK), m.constants.mind, m.home, p.sensitivity, s.unease_day,
+                 s.unease_night, m.population.ties.start, m.population.ties.items, p.fear,
+                 p.fear[:n].copy(), p.trust_police, p.trust_police[:n].copy(), p.trust_city,
+                 p.trust_city[:n].copy(), p.caution, m.member, s.district)
+    if m.threads > 1:
+        parallel.days_end_chunks(m.sum_bounds, *arguments, m.group_parts, m.district_parts)
+    else:
+        for c in range(len(m.sum_bounds) - 1):
+            perception.days_end(m.sum_bounds[c], m.sum_bounds[c + 1], *arguments,
+                                m.group_parts[c], m.district_parts[c])
+    r.group_sums[:] = m.group_parts.sum(axis=0)
+    r.district_sums[:] = m.district_parts.sum(axis=0)
+    build_efficacy(m)
+
+
+def build_efficacy(m) -> None:
+    """Collective efficacy moves with trust in the city, fear by day and stewardship."""
+    e = m.settings.model.efficacy
+    if not e.enabled:
+        return
+    sums = m.recorder.district_sums
+    people_there = np.maximum(1.0, sums[:, perception.PEOPLE])
+    trust = sums[:, perception.TRUST_CITY] / people_there - m.settings.model.trust.usual_city
+    fear = sums[:, perception.FEAR_DAY] / people_there - e.usual_fear
+    count = np.maximum(1, np.bincount(m.places.district, minlength=len(m.efficacy)))
+    care = np.bincount(m.places.district, m.places.stewardship, len(m.efficacy)) / count
+    aim = m.base_efficacy + e.trust * trust - e.fear * fear + e.stewardship * care
+    m.efficacy += e.pace * (np.clip(aim, 0.0, 1.0) - m.efficacy)
+
+
+def life_course(m, day: int) -> None:
+    """A month: work, school, skills; propensities; who starts and stops offending."""
+    p, f, n = m.people, m.offenders, m.n_residents
+    course = m.constants.course
+    life.month(0, n, course, m.key(streams.WORK), m.key(streams.SCHOOL), p.age, p.employment,
+               p.programme, m.placed, p.self_control, p.timetable, m.timetable_work,
+               m.timetable_free)
+    life.propensities(course, f.person, f.latent, m.age_factor, p.age, p.employment,
+                      p.self_control, p.substance, p.norms, f.propensity)
+    life.roles(course, m.key(streams.ROLE), f.person, p.age, p.employment, f.active)
+
+
+def harm_at_home(m, day: int) -> None:
+    """The coming day's domestic abuse, with the hours at which it happens."""
+    h, p, o, r = m.households, m.people, m.constants.offences, m.recorder
+    begin = r.n_events
+    for row in o.of_form(places.HOUSEHOLD):
+        before = r.total.copy()
+        r.n_events = life.harm_at_home(
+            m.key(streams.DOMESTIC, day * 64 + row), m.key(streams.DOMESTIC, day * 64 + row + 32),
+            m.step_index, m.calendar.steps_per_day / 24, row, o.level[row], h.home, h.first,
+            h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status,
+            m.settings.model.domestic.late, r.total, r.hazard, r.events, r.n_events, r.LIMIT)
+        # A day's expectation is spread over its hours by the same weights as the events.
+        m.home_hazard[row] = r.total[row] - before[row]
+        r.total[:] = before
+    follow_up(m, begin, r.n_events)
+
+
+def _serial(kernel):
+    """The serial kernel over the whole range, called like its chunked form."""
+    return lambda bounds, *arguments: kernel(bounds[0], bounds[-1], *arguments)
+

@@ -1,0 +1,87 @@
+"""What a run keeps for its measures: events, sums per day, sums per place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from citysim.kernels.aftermath import N_EVENT
+from citysim.kernels.perception import N_SUMS
+from citysim.model.start import GROUPS
+
+
+class Recorder:
+    """Counters of one run, in memory, small: nothing per person and step.
+
+    Attributes
+    ----------
+    events
+        int32 (limit, 10): the offences of the current day; columns in ``kernels/aftermath.py``.
+    history
+        Arrays of events of the days before, warm-up left out.
+    hazard
+        float64 (places, offences): expected offences over the evaluation window.
+    total
+        float64 (offences): expected offences of the current step.
+    hourly
+        float64 (168, offences): expected offences by hour of the week.
+    daily
+        One dict a day: what :meth:`close_day` is given.
+    out
+        int64 (groups): residents out, summed over the night hours of the day.
+    """
+
+    LIMIT = 1 << 16
+
+    def __init__(self, n_places: int, n_offences: int, n_districts: int):
+        self.events = np.zeros((self.LIMIT, N_EVENT), np.int32)
+        self.n_events = 0
+        self.history: list[np.ndarray] = []
+        self.hazard = np.zeros((n_places, n_offences))
+        self.total = np.zeros(n_offences)
+        self.hourly = np.zeros((168, n_offences))
+        self.day_hazard = np.zeros(n_offences)
+        self.daily: list[dict] = []
+        self.out = np.zeros(len(GROUPS), np.int64)
+        self.out_by_district = np.zeros(n_districts)
+        self.night_hours = 0
+        self.presence = np.zeros((n_places, 3))     # person-hours by band: day, evening, night
+        self.patrol = np.zeros(n_places)            # minutes
+        self.stops = np.zeros(len(GROUPS), np.int64)
+        self.contacts = 0
+        self.visits = 0
+        self.motivated = 0
+        self.group_sums = np.zeros((len(GROUPS), N_SUMS))
+        self.district_sums = np.zeros((n_districts, N_SUMS))
+
+    def add_hazard(self, hour_of_week: int) -> None:
+        """Take over the step's expected offences."""
+        self.hourly[hour_of_week] += self.total
+        self.day_hazard += self.total
+        self.total[:] = 0.0
+
+    def drop(self) -> None:
+        """Forget everything so far: the evaluation window begins."""
+        for array in (self.hazard, self.hourly, self.presence, self.patrol, self.stops):
+            array[:] = 0
+        self.history.clear()
+        self.daily.clear()
+        self.contacts = self.visits = self.motivated = 0
+
+    def close_day(self, **values) -> None:
+        """Put the day's numbers by and start the next one."""
+        self.history.append(self.events[:self.n_events].copy())
+        self.daily.append({"hazard": self.day_hazard.copy(), "out": self.out.copy(),
+                           "night_hours": self.night_hours,
+                           "group_sums": self.group_sums.copy(),
+                           "district_sums": self.district_sums.copy(), **values})
+        self.n_events = 0
+        self.events[:] = 0
+        self.day_hazard[:] = 0.0
+        self.out[:] = 0
+        self.night_hours = 0
+
+    def all_events(self) -> np.ndarray:
+        """All events of the window, int32 (n, 10)."""
+        if not self.history:
+            return np.zeros((0, N_EVENT), np.int32)
+        return np.concatenate(self.history)

@@ -1,0 +1,236 @@
+"""The state in which a run begins: minds, offenders, guardians, backgrounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.special import ndtri
+
+from citysim.config.errors import InputError
+from citysim.kernels import streams
+from citysim.kernels.life import propensities
+from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
+from citysim.kernels.people import N_STOCKS
+from citysim.kernels.random import address
+from citysim.kernels.start import find_haunts, uniforms
+from citysim.model.constants import age_curve
+from citysim.state.columns import CITY, GUARDIANS, OFFENDERS
+from citysim.state.csr import Ragged
+from citysim.state.table import Table
+
+GROUPS = ("all", "women", "men", "youth", "adult", "elderly", "migrants",
+          *(f"quintile_{q}" for q in range(1, 6)))
+ROLE_AGES = (12, 69)
+YOUNG_BELOW, OLD_FROM = 25, 65  # age bands of the six travel groups
+SPARE_UNITS = 100               # guardians that policies may add before the table is full
+
+
+def normals(seed: int, purpose: int, n: int, kinds: int = 1) -> np.ndarray:
+    """Standard normal draws addressed by entity, float64 (n, kinds)."""
+    return ndtri(uniforms(address(seed, streams.TRAITS, purpose), n, kinds))
+
+
+def start_people(people: Table, settings, seed: int) -> None:
+    """Groups, readiness for violence, trust, norms at the start of a run."""
+    m = settings.model
+    n = len(people)
+    band = np.where(people.age < YOUNG_BELOW, 0, np.where(people.age < OLD_FROM, 1, 2))
+    people.group = people.sex * 3 + band
+    z = normals(seed, 101, n, 4)
+    log = (m.night.aggression_sd * z[:, 0] + m.night.aggression_man * (people.sex == 0)
+           + m.night.aggression_young * ((people.age >= 15) & (people.age < YOUNG_BELOW))
+           + m.night.aggression_old * (people.age >= OLD_FROM)
+           + m.night.aggression_control * (1.0 - people.self_control))
+    aggression = np.exp(log) * (people.age >= 12)
+    people.aggression = aggression / aggression.mean()
+    spread = m.trust.spread
+    people.trust_police = np.clip(m.trust.usual_police + spread * z[:, 1], 0, 1)
+    people.trust_city = np.clip(m.trust.usual_city + spread * z[:, 2], 0, 1)
+    people.norms = np.clip(m.offending.norms_mean + m.offending.norms_sd * z[:, 3], 0, 1)
+
+
+def start_fear(people: Table, places: Table, settings) -> None:
+    """Fear begins where it would settle: at what the home street is known for."""
+    home = people.anchors[:, 0]
+    for column, unease in enumerate((places.unease_day, places.unease_night)):
+        people.fear[:, column] = np.clip(people.sensitivity * unease[home], 0, 1)
+    m = settings.model.fear
+    for column, avoid in enumerate((m.avoid_day, m.avoid_night)):
+        people.caution[:, column] = np.exp(-m.enabled * avoid * people.fear[:, column])
+
+
+def start_places(places: Table, settings) -> None:
+    """What neighbours know of their street before the first step."""
+    f = settings.model.fear
+    places.unease_day = np.clip(f.unease_disorder * places.disorder, 0, 1)
+    places.unease_night = np.clip(f.unease_disorder * places.disorder
+                                  + f.unease_dark * (1 - places.lighting)
+                                  + 0.5 * f.unease_empty, 0, 1)
+
+
+def start_offenders(people: Table, places: Table, ties: Ragged, settings, course,
+                    seed: int) -> tuple[Table, np.ndarray, Ragged]:
+    """Holders of the offending role, the row of each person in it, and their groups.
+
+    Holders are drawn by an exponential race weighed by age, self-control, substance use, work
+    and moral rules; co-offending groups are the connected parts of their ties.
+    """
+    m = settings.model.offending
+    n_residents = len(ties)
+    eligible = np.flatnonzero((people.age[:n_residents] >= ROLE_AGES[0])
+                              & (people.age[:n_residents] <= ROLE_AGES[1]))
+    count = round(m.role_share * len(eligible))
+    u = uniforms(address(seed, streams.OFFENDERS, 0), n_residents, 3)
+    drive = np.empty(len(eligible), np.float32)
+    curve = age_curve(settings.model)
+    rows = eligible.astype(np.int32)
+    ones = np.ones(len(rows), np.float32)
+    propensities(course, rows, ones, curve, people.age, people.employment, people.self_control,
+                 people.substance, people.norms, drive)
+    race = -np.log(u[eligible, 0]) / np.maximum(drive, 1e-9)
+    chosen = np.sort(rows[np.argsort(race, kind="stable")[:count]])
+    offenders = Table("offenders", OFFENDERS, len(chosen))
+    offenders.person = chosen
+    offenders.active = u[chosen, 1] < m.active_share
+    z = ndtri(u[chosen, 2])
+    offenders.latent = np.exp(m.spread * z - 0.5 * m.spread ** 2)
+    propensities(course, chosen, offenders.latent, curve, people.age, people.employment,
+                 people.self_control, people.substance, people.norms, offenders.propensity)
+    if len(chosen):
+        offenders.latent = offenders.latent / offenders.propensity.mean()
+        offenders.propensity = offenders.propensity / offenders.propensity.mean()
+    _haunts(offenders, people, places, m.haunt_scale, seed)
+    role = np.full(len(people), -1, np.int32)
+    role[chosen] = np.arange(len(chosen))
+    groups = _groups(offenders, ties, role)
+    return offenders, role, groups
+
+
+def _haunts(offenders, people, places, scale, seed) -> None:
+    draw_in = (places.shops + 3.0 * places.venues
+               + 10.0 * (places.retail + places.leisure + places.transit) + 0.1)
+    home = people.anchors[offenders.person, 0].astype(np.int64)
+    find_haunts(address(seed, streams.OFFENDERS, 1), home, places.x, places.y,
+                np.cumsum(draw_in) / draw_in.sum(), scale, offenders.haunts)
+
+
+def _groups(offenders, ties, role) -> Ragged:
+    """Connected offenders; ``offenders.group`` and the members of each group."""
+    n = len(offenders)
+    one, other = [], []
+    start = ties.start
+    for side, row in enumerate(offenders.person):  # set-up only, a few per cent of residents
+        mates = role[ties.items[start[row]:start[row + 1]]]
+        mates = mates[mates >= 0]
+        one.append(np.full(len(mates), side))
+        other.append(mates)
+    one = np.concatenate(one) if one else np.empty(0, int)
+    other = np.concatenate(other) if other else np.empty(0, int)
+    _, label = connected_components(csr_array((np.ones(len(one)), (one, other)), shape=(n, n)),
+                                    directed=False)
+    size = np.bincount(label, minlength=1) if n else np.zeros(1, int)
+    together = np.flatnonzero(size[label] > 1) if n else np.empty(0, int)
+    new = np.full(len(size), -1)
+    new[np.unique(label[together])] = np.arange(len(np.unique(label[together])))
+    offenders.group = new[label] if n else -1
+    return Ragged.from_pairs(new[label[together]], together, int(new.max(initial=-1)) + 1)
+
+
+def backgrounds(places: Table, offences, seed: int) -> np.ndarray:
+    """Lasting attractiveness of every place for every offence, mean 1, float32.
+
+    Lognormal; half of it is shared by all offences of a place, so that hot spots are hot for
+    more than one kind of crime.
+    """
+    n = len(places)
+    u = ndtri(uniforms(address(seed, streams.BACKGROUND, 0), n, len(offences.names) + 1))
+    z = math.sqrt(0.5) * u[:, :1] + math.sqrt(0.5) * u[:, 1:]
+    return np.exp(offences.sigma * z - 0.5 * offences.sigma ** 2).astype(np.float32)
+
+
+def start_city(spec, settings, n_residents: int, scale: float) -> Table:
+    """The row of city-wide quantities: night transport and police strength."""
+    m = settings.model.patrol
+    city = Table("city", CITY, 1)
+    real = n_residents / scale
+    police = spec.police
+
+    def units(force):
+        return force.per_100k / 1e5 * real * force.patrol_share / force.officers_per_unit
+
+    national, local = units(police.national), units(police.local)
+    if (police.national.per_100k + police.local.per_100k) / 1e5 >= 1:
+        raise InputError("more police than residents", where="city.police",
+                         allowed="fewer than 100,000 per 100,000 residents")
+    on = float(m.enabled)
+    city.reactive_units = on * national * m.reactive_share
+    city.hot_spot_units = on * national * m.hot_spot_share
+    city.random_units = on * national * max(0.0, 1 - m.reactive_share - m.hot_spot_share)
+    city.beat_units = on * local * m.beat_share
+    city.random_units = city.random_units + on * local * (1 - m.beat_share)
+    city.stop_minutes = m.stop_minutes
+    city.procedural_quality = m.procedural_quality
+    city.contacts_per_hour = m.contacts_per_hour
+    city.night_headway = settings.model.routine.night_headway
+    city.night_service_end = settings.model.routine.night_service_end
+    return city
+
+
+def start_guardians(city: Table, places: Table) -> tuple[Table, dict[int, slice]]:
+    """Rows for as many units as may be on duty, by strategy; they start spread over the city."""
+    counts = {REACTIVE: city.reactive_units, HOT_SPOT: city.hot_spot_units,
+              BEAT: city.beat_units, RANDOM: city.random_units}
+    slices, at = {}, 0
+    for kind, count in counts.items():
+        room = math.ceil(4 * float(count[0])) + SPARE_UNITS
+        slices[kind] = slice(at, at + room)
+        at += room
+    guardians = Table("guardians", GUARDIANS, at)
+    for kind, rows in slices.items():
+        guardians.kind[rows] = kind
+        guardians.force[rows] = kind == BEAT
+        n = rows.stop - rows.start
+        guardians.place[rows] = (np.arange(n) * max(1, len(places) // n)) % len(places)
+    guardians.district = places.district[guardians.place]
+    return guardians, slices
+
+
+def form_beats(places: Table, size: int) -> Ragged:
+    """Beats: compact runs of places inside a district, the most deprived first."""
+    cell = 400.0  # metres; keeps a beat within walking distance
+    order = np.lexsort((places.y, np.floor(places.x / cell), places.district))
+    beat = np.empty(len(places), np.int64)
+    n = max(1, round(len(places) / size))
+    beat[order] = np.minimum(np.arange(len(places)) * n // len(places), n - 1)
+    need = np.bincount(beat, places.deprivation * (1 + places.dwellings), n) / np.maximum(
+        1, np.bincount(beat, 1.0 + places.dwellings, n))
+    rank = np.empty(n, np.int64)
+    rank[np.argsort(-need, kind="stable")] = np.arange(n)
+    return Ragged.from_pairs(rank[beat], np.arange(len(places)), n)
+
+
+def memberships(people: Table, n_residents: int, settings) -> np.ndarray:
+    """Bit mask of the groups each resident belongs to (uint16), in the order of ``GROUPS``."""
+    o = settings.model.observation
+    age = people.age[:n_residents]
+    young = (age >= o.youth_from) & (age <= o.youth_to)
+    flags = [np.ones(n_residents, bool), people.sex[:n_residents] == 1,
+             people.sex[:n_residents] == 0, young, (age > o.youth_to) & (age < o.elderly_from),
+             age >= o.elderly_from, people.foreign[:n_residents] == 1]
+    flags += [people.quintile[:n_residents] == q for q in range(1, 6)]
+    mask = np.zeros(n_residents, np.uint16)
+    for bit, flag in enumerate(flags):
+        mask |= flag.astype(np.uint16) << np.uint16(bit)
+    return mask
+
+
+def start_stocks(people: Table, households: Table, n_places: int) -> np.ndarray:
+    """Everyone starts at home: stocks by place, int32 (places, 6)."""
+    stock = np.zeros((n_places, N_STOCKS), np.int32)
+    resident = people.household >= 0
+    stock[:, 0] = np.bincount(people.anchors[resident, 0], minlength=n_places)
+    households.at_home = households["size"]
+    return stock

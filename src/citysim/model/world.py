@@ -1,0 +1,67 @@
+"""The world of a study: a city and its population, built once and shared by all runs."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from citysim.city.city import City, build_city
+from citysim.population.population import Population, build_population
+from citysim.state.csr import Ragged
+
+
+@dataclass(frozen=True)
+class World:
+    """City, population, and the indices that lead from places to people.
+
+    Attributes
+    ----------
+    city, population
+        As built from the settings.
+    regulars
+        For every place the people who have it as a leisure anchor.
+    first_household
+        int32 (places + 1): households of place ``s`` are rows ``first[s]`` to ``first[s + 1]``.
+    """
+
+    city: City
+    population: Population
+    regulars: Ragged
+    first_household: np.ndarray
+
+    def save(self, path: str | Path) -> None:
+        """Write the world to a file that :meth:`load` reads."""
+        with Path(path).open("wb") as file:
+            pickle.dump(self, file, protocol=5)
+
+    @staticmethod
+    def load(path: str | Path) -> World:
+        """Read a world that :meth:`save` wrote."""
+        with Path(path).open("rb") as file:
+            return pickle.load(file)
+
+
+def build_world(settings) -> World:
+    """Build city and population from ``settings.city``, ``.population`` and ``.scale``."""
+    city = build_city(settings.city)
+    population = build_population(city, city.spec, settings.population, city.spec.seed,
+                                  settings.scale)
+    return assemble_world(city, population)
+
+
+def assemble_world(city: City, population: Population) -> World:
+    """A world from a city and a population made elsewhere."""
+    people = population.people
+    n = len(people)
+    leisure = people.anchors[:, 2:5]
+    # Two anchors may be the same place: count a person once there.
+    keep = np.ones((n, 3), bool)
+    keep[:, 1] = leisure[:, 1] != leisure[:, 0]
+    keep[:, 2] = (leisure[:, 2] != leisure[:, 0]) & (leisure[:, 2] != leisure[:, 1])
+    person = np.repeat(np.arange(n, dtype=np.int32), 3).reshape(n, 3)
+    regulars = Ragged.from_pairs(leisure[keep].astype(np.int64), person[keep], len(city.places))
+    first = np.searchsorted(population.households.home, np.arange(len(city.places) + 1))
+    return World(city, population, regulars, first.astype(np.int32))

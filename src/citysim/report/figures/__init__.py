@@ -1,0 +1,1 @@
+"""One figure per module; each takes frames and gives back a matplotlib figure."""

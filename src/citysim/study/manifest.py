@@ -1,0 +1,71 @@
+"""The record of a study: what was asked, with what, by which code, on which machine."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+from citysim.config.settings import Settings
+from citysim.study.design import Run, code_hash, data_files, scenarios_of, study_key
+from citysim.study.executor import cores
+from citysim.study.worker import versions
+
+_PLAIN_WORD = re.compile(r"[^\s'\"\\]+$")
+
+
+def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
+    """The manifest of a study as it starts.
+
+    Parameters
+    ----------
+    settings
+        Resolved settings.
+    runs
+        The study's design.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``keys`` lists the runs that belong to the study, ``parameters`` the
+        value, unit, source and prior range of every number by path.
+    """
+    return {
+        "name": settings.name, "question": settings.question, "study_key": study_key(runs),
+        "config_key": settings.key(), "status": "running", "started": now(), "finished": None,
+        "command": command_of(settings), "overrides": list(settings.overrides),
+        "seeds": list(settings.seeds), "keys": [run.key for run in runs],
+        "scenarios": [{"name": s.name, "policies": list(s.policies), "set": s.set}
+                      for s in scenarios_of(settings)],
+        "versions": versions(), "code": code_hash(), "data_files": data_files(settings.city),
+        "machine": {"cores": cores(), "system": platform.system(),
+                    "processor": platform.machine()},
+        "config": settings.to_dict(),
+        "parameters": {path: p._asdict() for path, p in settings.provenance.items()},
+    }
+
+
+def now() -> str:
+    """This moment, UTC, ISO."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def command_of(settings: Settings) -> str:
+    """The one command that makes these results again, baseline included."""
+    from citysim.config.lookup import shipped_config_dir
+
+    words = ["citysim", "run"]
+    if settings.config_dir and settings.config_dir != str(shipped_config_dir()):
+        words += ["--config-path", settings.config_dir]
+    return shlex.join(words + [_quoted(text) for text in settings.overrides])
+
+
+def _quoted(text: str) -> str:
+    """An override whose value reads back in Hydra's grammar."""
+    key, equals, value = text.partition("=")
+    if not equals or _PLAIN_WORD.match(value) or value[:1] in "[{'\"":
+        return text
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"

@@ -1,0 +1,206 @@
+"""A small configuration folder and a stand-in for the model, for tests of config, study, cli.
+
+The stand-in takes its orders from ``city.orders``, a mapping that the stub city holds.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from citysim.config.errors import InputError
+from citysim.study.program import Program
+
+PROGRAM = Program(check="study_stub:check", build_world="study_stub:build_world",
+                  load_world="study_stub:World.load", simulate="study_stub:simulate",
+                  summarise="study_stub:summarise", write_report="study_stub:write_report",
+                  main_table="study_stub:main_table")
+
+FILES = {
+    "config.yaml": """
+defaults:
+  - city: village
+  - population: default
+  - model: default
+  - offences: default
+  - levers: default
+  - policy: []
+  - executor: serial
+  - _self_
+  - experiment: main
+  - override hydra/job_logging: disabled
+  - override hydra/hydra_logging: disabled
+name: null
+days: 84
+seeds: 8
+""",
+    "experiment/main.yaml": """# @package _global_
+defaults:
+  - override /policy: [lamps, beats]
+name: main
+question: What helps?
+days: 3
+seeds: 2
+budget: 1000
+model:
+  guardianship:
+    light_share: 0.5
+""",
+    "experiment/single.yaml": "# @package _global_\nquestion: Does it help?\ndays: 5\n",
+    "executor/local.yaml": "kind: local\n",
+    "executor/serial.yaml": "kind: serial\n",
+    "city/village.yaml": """
+name: Village
+residents: {value: 200, unit: persons, source: census}
+slope: {value: -0.3, unit: share, source: assumed}
+districts:
+  - {name: North, homes: {value: 40, unit: count, source: census}}
+orders: {}
+""",
+    "city/hamlet.yaml": """
+name: Hamlet
+residents: {value: 20, unit: persons, source: census}
+orders: {}
+""",
+    "population/default.yaml": "ties: {degree: {value: 8, unit: count, source: assumed}}\n",
+    "model/default.yaml": """
+guardianship:
+  enabled: true
+  saturation: {value: 0.7, unit: persons, source: Smith 2001, range: [0.3, 3]}
+  light_share: {value: 0.75, unit: share, source: assumed}
+  shape: {value: convex, unit: word, source: assumed, options: [convex, linear]}
+  decay: {value: 2.0, unit: h, source: assumed, bounds: [0.5, 10]}
+drift: {value: -0.2, unit: 1/day, source: assumed}
+""",
+    "offences/default.yaml": """
+robbery:
+  label: Robbery
+  weight: {value: 1.6, unit: "1", source: assumed}
+burglary:
+  label: Burglary
+  weight: {value: 1.6, unit: "1", source: assumed}
+  loss: {value: 100, unit: EUR, source: assumed}
+""",
+    "levers/default.yaml": """
+places.lighting:
+  control: city
+  per: lamp
+  running: {value: 10, unit: EUR, source: assumed}
+""",
+    "policy/lamps.yaml": """# @package policies.lamps
+label: Lamps
+measures:
+  - lever: places.lighting
+    amount: {value: 0.2, unit: share, source: assumed}
+""",
+    "policy/beats.yaml": "# @package policies.beats\nlabel: Beats\nmeasures: []\n",
+    "policy/benches.yaml": "# @package policies.benches\nlabel: Benches\nmeasures: []\n",
+}
+
+
+def write_configs(folder: Path) -> Path:
+    """Write the stub's configuration files; returns the folder."""
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+class World:
+    """A world that is a file."""
+
+    def save(self, path):
+        Path(path).write_text("world", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path):
+        assert Path(path).read_text(encoding="utf-8") == "world"
+        return cls()
+
+
+def check(settings):
+    """Refuse a city without residents."""
+    if settings.city["residents"] == 0:
+        raise InputError("a city without residents", where="city.residents", allowed="1 or more")
+
+
+def build_world(settings):
+    """Build, or fail as a broken street file does."""
+    if settings.city["orders"].get("broken_streets"):
+        raise InputError("not a street file", where="city.streets")
+    return World()
+
+
+def simulate(settings, scenario, seed, world):
+    """Leave a trace of the call, obey the orders, return a small table."""
+    assert isinstance(world, World)
+    orders = settings.city["orders"]
+    if "trace" in orders:
+        name = f"{scenario.name}.{seed}.{os.getpid()}.{time.monotonic_ns()}"
+        (Path(orders["trace"]) / name).touch()
+    order = orders.get(scenario.name)
+    if order == "raise":
+        raise ValueError(f"no luck with seed {seed}")
+    if order == "interrupt":
+        raise KeyboardInterrupt
+    if order == "kill" or (order == "kill_once" and len(calls(orders["trace"], scenario.name,
+                                                              seed)) == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if order == "hang":
+        time.sleep(600)
+    import pyarrow as pa  # here, so that workers of other tests start quickly
+
+    values = [float(seed), settings.model.guardianship.saturation]
+    return {"outcomes": pa.table({"outcome": ["crime.true.all", "saturation"],
+                                  "group": ["all", "all"], "unit": ["crimes", "persons"],
+                                  "value": values})}
+
+
+def deaf(settings, scenario, seed, world):
+    """A run that takes no notice of its time limit."""
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def stillborn(pipe, setup):
+    """A worker that ends before it begins."""
+    os._exit(3)
+
+
+def compose(folder, out, trace=None, *words, **orders):
+    """Settings of the stub study with orders for the stand-in model."""
+    from citysim.config.compose import compose_study
+
+    if trace is not None:
+        orders["trace"] = str(trace)
+    settings = compose_study([f"output_dir={out}", *words], folder, folder)
+    return settings.replace({"city.orders": orders})
+
+
+def calls(trace, scenario="*", seed="*"):
+    """Traces left by :func:`simulate`, as (scenario, seed, process)."""
+    found = sorted(Path(trace).glob(f"{scenario}.{seed}.*"))
+    return [(p.name.split(".")[0], int(p.name.split(".")[1]), int(p.name.split(".")[2]))
+            for p in found]
+
+
+def summarise(folder):
+    """Mean of every outcome by scenario."""
+    from citysim.study.store import Store
+
+    data = Store(folder).read("outcomes")
+    return data.groupby(["scenario", "outcome"], as_index=False)["value"].mean()
+
+
+def write_report(folder, world):
+    """A page of one word."""
+    path = Path(folder) / "report.html"
+    path.write_text("report", encoding="utf-8")
+    return path
+
+
+def main_table(summary, runs):
+    """One line per scenario."""
+    crime = summary[summary["outcome"] == "crime.true.all"]
+    return "\n".join(f"{r.scenario}: {r.value:.2f} crimes" for r in crime.itertuples())
