@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
-from citysim.study.design import data_files, runs_of, scenarios_of, study_key
+from citysim.study.design import code_hash, data_files, runs_of, scenarios_of, study_key
 from citysim.study.executor import ATTEMPTS, WorkersDoNotStart, execute
 from citysim.study.program import Program
 from citysim.study.run import run_study
@@ -130,6 +131,9 @@ def test_a_second_start_runs_only_what_is_missing(folder, tmp_path, trace):
     assert len(Store(out).read("outcomes")) == 2 * 8
     third = run_study(settings, program=PROGRAM)
     assert third.kept == 8 and len(calls(trace)) - before == 2
+    assert third.summary.shape == second.summary.shape and third.report.exists()
+    third.report.unlink()
+    assert run_study(settings, program=PROGRAM).report.exists()
 
 
 def test_more_seeds_and_other_policies_keep_what_is_shared(folder, tmp_path, trace):
@@ -138,6 +142,9 @@ def test_more_seeds_and_other_policies_keep_what_is_shared(folder, tmp_path, tra
     run_study(settings, program=PROGRAM)
     assert run_study(settings.replace({"seeds": 3}), program=PROGRAM).kept == 8
     assert len(calls(trace)) == 12
+    fewer = run_study(settings.replace({"seeds": [3]}), program=PROGRAM)
+    assert fewer.kept == 4 and set(fewer.summary["value"]) == {3.0, 0.7}
+    assert len(calls(trace)) == 12 and fewer.report.exists()
 
 
 def test_another_configuration_neither_mixes_nor_loses(folder, tmp_path, trace):
@@ -159,6 +166,8 @@ def test_another_configuration_neither_mixes_nor_loses(folder, tmp_path, trace):
     assert (old.folder / "summary.csv").exists() and (out / "notes.txt").read_text() == "mine"
     back = run_study(settings, program=PROGRAM)
     assert back.kept == 8 and len(calls(trace)) == 16
+    assert set(back.summary.query("outcome == 'saturation'")["value"]) == {0.7}
+    assert [p.name for p in (out / "earlier").iterdir()] == [study_key(runs_of(other))]
 
 
 def test_runs_that_raise_die_or_hang_leave_the_others_intact(folder, tmp_path, trace, monkeypatch):
@@ -209,7 +218,10 @@ def test_a_killed_driver_leaves_no_orphans_and_loses_nothing(folder, tmp_path, t
         sys.path.insert(0, {str(TESTS)!r})
         if __name__ == "__main__":
             from study_stub import PROGRAM, compose
+            from citysim.study import design, manifest
             from citysim.study.run import run_study
+            # The same code as the test's, even if a file is edited while the tests run.
+            design.code_hash = manifest.code_hash = lambda: {code_hash()!r}
             run_study(compose({str(folder)!r}, {str(out)!r}, {str(trace)!r}, "executor=local",
                               "jobs=2", together="hang"), program=PROGRAM)
         """))
@@ -265,6 +277,23 @@ def test_a_failing_report_does_not_lose_results(folder, tmp_path):
     result = run_study(compose(folder, tmp_path / "out"), program=program)
     assert len(result.problems) == 2 and result.exit_status == 1
     assert len(Store(tmp_path / "out").read("outcomes")) == 16
+
+
+def test_the_flagships_script_reads_a_summary(tmp_path):
+    row = {"outcome": "crime.true.all", "group": "all", "unit": "per 100k", "mean": 100.0,
+           "diff": -7.5, "diff_lo90": -9.0, "diff_hi90": -6.0, "relative": -0.075,
+           "p_better": 0.99}
+    rows = [{**row, "scenario": "lamps"},
+            {**row, "scenario": "beats", "diff": 0.5, "diff_lo90": -1.0, "diff_hi90": 2.0},
+            {**row, "scenario": "no_action", "diff": 0.0, "diff_lo90": 0.0, "diff_hi90": 0.0}]
+    pd.DataFrame(rows).to_csv(tmp_path / "summary.csv", index=False)
+    script = TESTS.parent / "experiments" / "flagship" / "answer.py"
+    done = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert "falls by 7.5" in lines["lamps"] and "no change" in lines["beats"]
+    assert "no_action" not in lines
 
 
 def _alive(process):

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from citysim.study.run import Progress
@@ -34,8 +28,9 @@ class ProgressView:
     def __init__(self, console: Console):
         self.console = console
         self.bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
-                       MofNCompleteColumn(), TextColumn("{task.fields[failed]}", style="bold red"),
-                       TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+                       TextColumn("{task.fields[count]}"),
+                       TextColumn("{task.fields[failed]}", style="bold red"),
+                       TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
                        console=console, transient=True, disable=not console.is_terminal)
         self.task = None
         self.phase = ""
@@ -49,23 +44,36 @@ class ProgressView:
         self.bar.stop()
 
     def __call__(self, news: Progress) -> None:
-        ended = news.done + news.failed
-        failed = f"{news.failed} failed" if news.failed else ""
         if news.phase != self.phase:
-            self.phase = news.phase
-            if self.task is not None:
-                self.bar.remove_task(self.task)
-            counts = {"total": news.total, "completed": ended} if news.phase == "runs" else \
-                {"total": None}
-            self.task = self.bar.add_task(_PHASES[news.phase], failed=failed, **counts)
-            self.begin = self.said = time.monotonic()
-            self._line(_PHASES[news.phase] + (self._kept(news) if news.phase == "runs" else ""))
-        elif news.phase == "runs":
-            self.bar.update(self.task, completed=ended, failed=failed)
-        if news.record is not None:
-            self._record(news, ended, failed)
+            self._enter(news)
+        if news.phase == "runs":
+            ended = news.done + news.failed
+            failed = f"{news.failed} failed" if news.failed else ""
+            left = self._left(news, ended)
+            self.bar.update(self.task, completed=ended, failed=failed, left=left,
+                            count=f"{ended}/{news.total}")
+            if news.record is not None:
+                self._record(news, ended, ", ".join(text for text in (failed, left) if text))
 
-    def _record(self, news: Progress, ended: int, failed: str) -> None:
+    def _enter(self, news: Progress) -> None:
+        self.phase = news.phase
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        total = news.total if news.phase == "runs" else None  # no end in sight: the bar pulses
+        self.task = self.bar.add_task(_PHASES[news.phase], total=total, count="", failed="",
+                                      left="")
+        self.begin = self.said = time.monotonic()
+        self._line(_PHASES[news.phase] + (self._kept(news) if news.phase == "runs" else ""))
+
+    def _left(self, news: Progress, ended: int) -> str:
+        """Time left by the pace of this start's own runs."""
+        fresh = ended - news.kept
+        if not fresh or ended == news.total:
+            return ""
+        seconds = (time.monotonic() - self.begin) / fresh * (news.total - ended)
+        return f"about {datetime.timedelta(seconds=round(seconds))} left"
+
+    def _record(self, news: Progress, ended: int, rest: str) -> None:
         record = news.record
         if record["status"] != "done":
             self._line(f"failed: {record['scenario']}, seed {record['seed']}: "
@@ -73,10 +81,7 @@ class ProgressView:
         now = time.monotonic()
         if now - self.said >= _LINES_EVERY or ended == news.total:
             self.said = now
-            fresh = ended - news.kept
-            left = (now - self.begin) / max(fresh, 1) * (news.total - ended)
-            self._line(f"{ended} of {news.total} runs" + (f", {failed}" if failed else "")
-                       + f", about {left:.0f} s left")
+            self._line(f"{ended} of {news.total} runs" + (f", {rest}" if rest else ""))
 
     def _kept(self, news: Progress) -> str:
         kept = f", {news.kept} kept from an earlier start" if news.kept else ""

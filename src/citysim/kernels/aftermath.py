@@ -18,7 +18,6 @@ from citysim.kernels.random import draw2, to_unit, uniform2
 # Columns of an event (int32).
 (STEP, PLACE, OFFENCE, OFFENDER, VICTIM, REPORTED, RECORDED, CLEARED, RESPONSE, CULPRIT) = range(10)
 N_EVENT = 10
-_LOW = np.uint64(0xFFFFFFFF)
 
 
 class Law(NamedTuple):
@@ -42,8 +41,32 @@ class Law(NamedTuple):
 
 
 @kernel
-def person_victim(event, form, female, key, place_rows, stock, present, outdoors, wanted, best,
-                  regular_start, regulars, at, status, anchors, group, intoxication, aggression):
+def passer(s, sex, key, kind, culprit, passer_start, passers, moved, group):
+    """Who of one sex is met among those who walk over a place in this step; -1 for nobody.
+
+    ``passers`` lists for every place the stored routes that cross it (4 x person + route);
+    those walked now enter a race keyed by person and place.
+    """
+    best = np.uint64(0)
+    found = np.int64(-1)
+    for j in range(passer_start[s], passer_start[s + 1]):
+        r = np.int64(passers[j]) >> 2
+        trip = np.int64(moved[r]) - 1
+        if trip < 0 or (group[r] >= 3) != (sex == 1) or r == culprit:
+            continue
+        k = (np.int64(passers[j]) & 3) + 1
+        if trip // 5 == k or trip % 5 == k:
+            bits = draw2(key, r, s * 64 + kind)
+            if bits >= best:
+                best = bits
+                found = r
+    return found
+
+
+@kernel
+def person_victim(event, form, female, key, place_rows, stock, present, outdoors, passer_start,
+                  passers, moved, regular_start, regulars, at, status, anchors, group,
+                  intoxication, aggression):
     """Somebody present on the place, by exposure: a passer-by or one of those out there.
 
     Returns a row of people, or -1 when nobody suitable is there.
@@ -60,11 +83,9 @@ def person_victim(event, form, female, key, place_rows, stock, present, outdoors
         if form == LONE_WOMAN:
             m = 0.0
         sex = 1 if uniform2(key, s, 2 * o + 1) * (w + m) < w else 0
-        slot = wanted[s]
-        if slot >= 0 and best[slot, sex] != 0:
-            r = np.int64(best[slot, sex] & _LOW)
-            if r != culprit:
-                return r
+        r = passer(s, sex, key, o, culprit, passer_start, passers, moved, group)
+        if r >= 0:
+            return r
     return dweller(s, o, form, female, culprit, key, regular_start, regulars, at, status, anchors,
                    group, intoxication, aggression)
 
@@ -115,7 +136,8 @@ def household_victim(event, form, damage_share, key, first_household, at_home, s
 
 @kernel
 def find_victims(begin, end, events, form, female, damage_share, outdoors, key, key_culprit,
-                 place_rows, stock, present, wanted, best, regular_start, regulars, first_household,
+                 place_rows, stock, present, passer_start, passers, moved, regular_start, regulars,
+                 first_household,
                  household_at_home, household_first, household_size, at, status, anchors, group,
                  intoxication, aggression, offender_person, role):
     """Fill in victims and culprits of events ``begin`` to ``end - 1``; drop those without a target.
@@ -137,16 +159,16 @@ def find_victims(begin, end, events, form, female, damage_share, outdoors, key, 
         elif f == FRICTION:
             culprit = dweller(s, o, f, 0.15, -1, key_culprit, regular_start, regulars, at, status,
                               anchors, group, intoxication, aggression)
-            if culprit < 0 and wanted[s] >= 0 and best[wanted[s], 0] != 0:
-                culprit = np.int64(best[wanted[s], 0] & _LOW)
+            if culprit < 0:
+                culprit = passer(s, 0, key_culprit, o, -1, passer_start, passers, moved, group)
             if culprit >= 0:
                 events[e, OFFENDER] = role[culprit]
         events[e, CULPRIT] = culprit
         victim = np.int64(-1)
         if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
             victim = person_victim(events[e], f, female[o], key, place_rows, stock, present,
-                                   outdoors, wanted, best, regular_start, regulars, at, status,
-                                   anchors, group, intoxication, aggression)
+                                   outdoors, passer_start, passers, moved, regular_start,
+                                   regulars, at, status, anchors, group, intoxication, aggression)
             if victim < 0:
                 continue
         elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:

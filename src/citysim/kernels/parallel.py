@@ -9,7 +9,7 @@ import numpy as np
 from numba import prange
 
 from citysim.kernels.jit import kernel, parallel_kernel
-from citysim.kernels.people import CUE, FLOW, find_passers, move_people
+from citysim.kernels.people import CUE, FLOW, move_people
 from citysim.kernels.perception import days_end
 from citysim.kernels.places import opportunities, pulls, watch_places
 
@@ -19,14 +19,14 @@ def move_chunks(bounds, hour, key, dark, timetables, timetable, shift, status, a
                 minutes, modes, hops, route, routes, household, at_home, group, caution,
                 sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
                 sober, rise, fall, marks, seconds, step_seconds, rows, stocks, frictions,
-                trip_person, trip_from, trip_to, trips):
+                moved, trips):
     """:func:`move_people` chunk by chunk; buffers have the chunk as first axis."""
     for c in prange(bounds.size - 1):
         move_people(bounds[c], bounds[c + 1], hour, key, dark, timetables, timetable, shift,
                     status, at, anchors, minutes, modes, hops, route, routes, household, at_home,
                     group, caution, sensitivity, fear, intoxication, substance, aggression, pull,
                     decay, stay, drink, sober, rise, fall, marks, seconds, step_seconds, rows[c],
-                    stocks[c], frictions[c], trip_person, trip_from, trip_to, trips[c])
+                    stocks[c], frictions[c], moved, trips[c])
 
 
 @kernel
@@ -54,12 +54,12 @@ def hand_out_cues(place_rows, rows):
 @parallel_kernel
 def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_night, tie_start,
                     ties, fear, fear_before, trust_police, police_before, trust_city, city_before,
-                    caution, member, district, group_sums, district_sums):
-    """:func:`days_end` chunk by chunk; the sums have the chunk as first axis."""
+                    caution, cell, sums):
+    """:func:`days_end` chunk by chunk; ``sums`` has the chunk as first axis."""
     for c in prange(bounds.size - 1):
         days_end(bounds[c], bounds[c + 1], key, mind, home, sensitivity, unease_day, unease_night,
                  tie_start, ties, fear, fear_before, trust_police, police_before, trust_city,
-                 city_before, caution, member, district, group_sums[c], district_sums[c])
+                 city_before, caution, cell, sums[c])
 
 
 @parallel_kernel
@@ -92,17 +92,6 @@ def pull_chunks(bounds, hour, closing_hour, venues, alcohol, events, services, r
         pulls(bounds[c], bounds[c + 1], hour, closing_hour, venues, alcohol, events, services,
               retail, green, leisure, shops, lamp, unease, weights, sensitivity, drink_rate, pull,
               drink)
-
-
-@kernel
-def passers_of_chunks(bounds, counts, key, trip_person, trip_from, trip_to, hops, route, routes,
-                      group, wanted, best):
-    """:func:`find_passers` over the trips that each chunk has listed."""
-    for c in range(bounds.size - 1):
-        lo = bounds[c]
-        hi = lo + counts[c]
-        find_passers(counts[c], key, trip_person[lo:hi], trip_from[lo:hi], trip_to[lo:hi], hops,
-                     route, routes, group, wanted, best)
 
 
 def chunk_bounds(n: int, chunks: int, starts: np.ndarray | None = None) -> np.ndarray:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from citysim.kernels.aftermath import passer
 from citysim.kernels.jit import kernel
 from citysim.kernels.people import FIELD_BITS, FIELD_MASK, FLOW
 from citysim.kernels.random import draw2, to_unit, uniform2
 
 REACTIVE, HOT_SPOT, BEAT, RANDOM = 0, 1, 2, 3
-_LOW = np.uint64(0xFFFFFFFF)
 
 
 class Rounds(NamedTuple):
@@ -53,7 +53,7 @@ def visit(s, dwell, built, spill, deterrence, patrol_minutes, neighbour_start, n
 @kernel
 def patrol(strategy, n_units, hours, step, key, key_contact, rounds, dwell, contacts_per_hour,
            quality, consultation, round_places, beat_start, beats, disorder, recorded, deterrence,
-           patrol_minutes, neighbour_start, neighbours, place_rows, seconds, step_seconds,
+           patrol_minutes, neighbour_start, neighbours, place_rows, step_seconds,
            first_household, household_first, household_size, age, trust_police, trust_city,
            unit_place, stops, counts):
     """One step of all units that follow one strategy.
@@ -95,8 +95,8 @@ def patrol(strategy, n_units, hours, step, key, key_contact, rounds, dwell, cont
                 talk(s, unit, contacts_per_hour * (dwell + rounds.move_minutes) / 60.0, key_contact,
                      rounds, quality, first_household, household_first, household_size, age,
                      trust_police, trust_city, counts)
-            n = np.float64(place_rows[s, FLOW] & FIELD_MASK) * seconds[s] / step_seconds
-            chance = rounds.stop_rate * dwell / 60.0 * n / (n + 1.0)
+            passing = np.float64(place_rows[s, FLOW] & FIELD_MASK) * dwell * 60.0 / step_seconds
+            chance = rounds.stop_rate * dwell / 60.0 * (1.0 - np.exp(-passing))
             if uniform2(key_contact, unit, 1000 + strategy) < chance and counts[2] < stops.shape[0]:
                 stops[counts[2], 0] = s
                 stops[counts[2], 1] = unit
@@ -126,8 +126,8 @@ def talk(s, unit, expected, key, rounds, quality, first_household, household_fir
 
 
 @kernel
-def stop_people(n, stops, key, rounds, quality, place_rows, wanted, best, group, foreign,
-                trust_police, n_stopped, made):
+def stop_people(n, stops, key, rounds, quality, place_rows, passer_start, passers, moved, group,
+                foreign, trust_police, n_stopped, made):
     """Resolve wanted stops: somebody who passed, by sex, age and origin as officers select.
 
     ``made`` (int64 (limit)): rows of people stopped; returns how many.
@@ -136,17 +136,14 @@ def stop_people(n, stops, key, rounds, quality, place_rows, wanted, best, group,
     for i in range(n):
         s = stops[i, 0]
         unit = stops[i, 1]
-        slot = wanted[s]
-        if slot < 0:
-            continue
         flow = place_rows[s, FLOW]
         w = np.float64((flow >> FIELD_BITS) & FIELD_MASK)
         m = np.float64(flow & FIELD_MASK) - w
         w *= rounds.stop_women
         sex = 1 if uniform2(key, unit, 4000) * (w + m) < w else 0
-        if best[slot, sex] == 0:
+        r = passer(s, sex, key, 63, -1, passer_start, passers, moved, group)
+        if r < 0:
             continue
-        r = np.int64(best[slot, sex] & _LOW)
         heaviest = max(1.0, rounds.stop_young) * max(1.0, rounds.stop_foreign)
         weight = (rounds.stop_young if group[r] % 3 == 0 else 1.0) * (
             rounds.stop_foreign if foreign[r] else 1.0)

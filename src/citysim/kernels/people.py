@@ -2,9 +2,8 @@
 
 The pass walks the people table in memory order, block by block: first everyone in the block
 decides, then those who change place travel. Only they touch place memory: stocks of who is where change by whole numbers, and every segment of a walked trip
-gets one packed count, one running maximum of keyed priorities and gives back its cue of
-insecurity. Whole numbers and maxima do not depend on order, so any split into chunks gives
-the same result.
+gets one packed count and gives back its cue of insecurity. Whole numbers do not depend on
+order, so any split into chunks gives the same result.
 """
 
 import numpy as np
@@ -29,10 +28,6 @@ SLEEP, AT_HOME, AT_DAY_PLACE, FREE = 0, 1, 2, 3
 
 BLOCK = 1024  # people decided before their trips are walked: their rows stay in the cache
 
-_ONE = np.uint64(1)
-_HIGH = np.uint64(0xFFFFFFFF00000000)
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
-
 
 @kernel
 def pick(u, w2, w3, w4):
@@ -49,14 +44,15 @@ def pick(u, w2, w3, w4):
 
 @kernel
 def decide(lo, hi, hour, key, dark, timetables, timetable, shift, status, at, anchors, minutes,
-           modes, group, caution, pull, decay, stay, n, trip_person, trip_from, trip_to):
+           modes, group, caution, pull, decay, stay, trip_person, trip_from, trip_to):
     """Where people ``lo`` to ``hi - 1`` want to be; lists those who must travel.
 
     The timetable gives the default activity. In free time staying in competes with three
     leisure anchors (multinomial logit): a place's weight is its pull on the person's group
     now, less travel time, times the person's caution; where one is already, the stay has
-    inertia and costs no travel. Trips are appended from row ``n`` on; returns the new count.
+    inertia and costs no travel. Returns the number of trips listed.
     """
+    n = 0
     for r in range(lo, hi):
         if status[r] != 0:
             continue
@@ -90,7 +86,7 @@ def decide(lo, hi, hour, key, dark, timetables, timetable, shift, status, at, an
 
 
 @kernel
-def find_routes(begin, end, trip_person, trip_from, trip_to, hops, route, routes, legs):
+def find_routes(n_trips, trip_person, trip_from, trip_to, hops, route, routes, legs):
     """Where the two legs of each listed trip begin and end in ``routes`` (int64, 4 a trip).
 
     Reads both ends of each leg in a loop with nothing else in it, so that many memory
@@ -98,7 +94,7 @@ def find_routes(begin, end, trip_person, trip_from, trip_to, hops, route, routes
     what it read, which keeps the reads from being optimised away.
     """
     touched = np.int64(0)
-    for i in range(begin, end):
+    for i in range(n_trips):
         r = trip_person[i]
         for leg in range(2):
             k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
@@ -106,17 +102,17 @@ def find_routes(begin, end, trip_person, trip_from, trip_to, hops, route, routes
             for before in range(k - 1):
                 first += np.int64(hops[r, before])
             last = first + (np.int64(hops[r, k - 1]) if k > 0 else 0)
-            legs[i - begin, 2 * leg] = first
-            legs[i - begin, 2 * leg + 1] = last
+            legs[i, 2 * leg] = first
+            legs[i, 2 * leg + 1] = last
             if last > first:
                 touched += np.int64(routes[first]) + np.int64(routes[last - 1])
     return touched
 
 
 @kernel
-def travel(begin, end, trip_person, trip_from, trip_to, legs, dark, at, anchors, routes, household,
+def travel(n_trips, trip_person, trip_from, trip_to, legs, dark, at, anchors, routes, household,
            at_home, group, sensitivity, fear, intoxication, aggression, sober, rise, fall, marks,
-           seconds, step_seconds, place_rows, stock, friction):
+           seconds, step_seconds, place_rows, stock, friction, moved):
     """Walk the listed trips, each by way of home; returns the number of segments walked.
 
     Every segment counts the passage and gives its cue. Fear moves towards the mean cue of the
@@ -124,7 +120,7 @@ def travel(begin, end, trip_person, trip_from, trip_to, legs, dark, at, anchors,
     would pass two dozen arrays by value, which costs more than the walk.
     """
     n_hops = 0
-    for i in range(begin, end):
+    for i in range(n_trips):
         r = np.int64(trip_person[i])
         g = group[r]
         mark = marks[g]
@@ -147,8 +143,8 @@ def travel(begin, end, trip_person, trip_from, trip_to, legs, dark, at, anchors,
                     elif before == 0:
                         stock[home, EMPTY] -= 1
                 continue
-            first = legs[i - begin, 2 * leg]
-            last = legs[i - begin, 2 * leg + 1]
+            first = legs[i, 2 * leg]
+            last = legs[i, 2 * leg + 1]
             for j in range(first, last):
                 s = np.int64(routes[j])
                 place_rows[s, FLOW] += mark
@@ -168,6 +164,7 @@ def travel(begin, end, trip_person, trip_from, trip_to, legs, dark, at, anchors,
                 if g == 0 or g == 3:
                     stock[s, OUT_YOUNG] += by
         at[r] = trip_to[i]
+        moved[r] = 1 + 5 * trip_from[i] + trip_to[i]
         if trip_to[i] == 0 and drunk > 0:
             intoxication[r] = np.uint8(np.float32(drunk) * sober)
         if n > 0:
@@ -195,42 +192,11 @@ def drink_and_jostle(lo, hi, at, status, anchors, intoxication, substance, aggre
 
 
 @kernel
-def find_passers(n_trips, key, trip_person, trip_from, trip_to, hops, route, routes, group, wanted,
-                 best):
-    """For each wanted place, the passer-by of each sex who comes first in a keyed race.
-
-    ``wanted`` maps places to rows of ``best`` (uint64 (rows, 2), men and women), -1 where no
-    one is looked for. A priority is the high half of one draw per person times an odd number
-    of the place, the low half is the person; the running maximum is the same in any order.
-    """
-    for i in range(n_trips):
-        r = np.int64(trip_person[i])
-        bits = np.uint64(0)
-        for leg in range(2):
-            k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
-            if k == 0:
-                continue
-            first = np.int64(route[r])
-            for before in range(k - 1):
-                first += np.int64(hops[r, before])
-            for j in range(first, first + np.int64(hops[r, k - 1])):
-                slot = wanted[routes[j]]
-                if slot >= 0:
-                    if bits == 0:
-                        bits = draw(key, r)
-                    odd = np.uint64(routes[j]) * _SPREAD | _ONE
-                    p = ((bits * odd) & _HIGH) | np.uint64(r)
-                    sex = 1 if group[r] >= 3 else 0
-                    if p > best[slot, sex]:
-                        best[slot, sex] = p
-
-
-@kernel
 def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, at,
                 anchors, minutes, modes, hops, route, routes, household, at_home, group, caution,
                 sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
                 sober, rise, fall, marks, seconds, step_seconds, place_rows, stock, friction,
-                trip_person, trip_from, trip_to, trips):
+                moved, trips):
     """One step of people ``lo`` to ``hi - 1``, block by block.
 
     Parameters
@@ -254,25 +220,25 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
         Shares by which fear moves towards what a trip showed, upwards and downwards.
     place_rows, stock, friction
         Changed in place; see the module's columns.
-    trip_person, trip_from, trip_to
-        Filled with the trips of the step, rows ``lo`` onwards (a person makes one at most).
+    moved
+        uint8, cleared by the caller: 1 + 5 x anchor left + anchor reached for those who travel.
     trips
         int64: trips listed, segments walked, and a sum that only keeps reads alive.
     """
-    n = lo
+    trip_person = np.empty(BLOCK, np.int32)
+    trip_from = np.empty(BLOCK, np.uint8)
+    trip_to = np.empty(BLOCK, np.uint8)
     legs = np.empty((BLOCK, 4), np.int64)
     for start in range(lo, hi, BLOCK):
         stop = min(start + BLOCK, hi)
         drink_and_jostle(start, stop, at, status, anchors, intoxication, substance, aggression,
                          drink, friction)
-        begin = n
         n = decide(start, stop, hour, key, dark, timetables, timetable, shift, status, at, anchors,
-                   minutes, modes, group, caution, pull, decay, stay, n, trip_person, trip_from,
+                   minutes, modes, group, caution, pull, decay, stay, trip_person, trip_from,
                    trip_to)
-        trips[2] += find_routes(begin, n, trip_person, trip_from, trip_to, hops, route, routes,
-                                legs)
-        trips[1] += travel(begin, n, trip_person, trip_from, trip_to, legs, dark, at, anchors,
+        trips[0] += n
+        trips[2] += find_routes(n, trip_person, trip_from, trip_to, hops, route, routes, legs)
+        trips[1] += travel(n, trip_person, trip_from, trip_to, legs, dark, at, anchors,
                            routes, household, at_home, group, sensitivity, fear, intoxication,
                            aggression, sober, rise, fall, marks, seconds, step_seconds, place_rows,
-                           stock, friction)
-    trips[0] += n - lo
+                           stock, friction, moved)

@@ -12,7 +12,7 @@ import numpy as np
 from citysim.kernels.jit import kernel
 from citysim.kernels.random import draw
 
-# Sums per group and district.
+# Sums per cell of residents (district, sex, age band, origin, income).
 PEOPLE, SAFE_DAY, SAFE_NIGHT, TRUST_POLICE, TRUST_CITY, FEAR_DAY, FEAR_NIGHT = range(7)
 N_SUMS = 7
 
@@ -33,14 +33,11 @@ class Mind(NamedTuple):
 
 @kernel
 def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie_start, ties, fear,
-             fear_before, trust_police, police_before, trust_city, city_before, caution, member,
-             district, group_sums, district_sums):
+             fear_before, trust_police, police_before, trust_city, city_before, caution, cell, sums):
     """Close the day of residents ``lo`` to ``hi - 1``; ``*_before`` hold this morning's values.
 
-    ``member`` is a bit mask of the groups a person belongs to; the sums (float64 (groups, 7) and
-    (districts, 7)) are added to.
+    ``cell`` is each resident's row in ``sums`` (float64 (cells, 7)), which is added to.
     """
-    n_groups = group_sums.shape[0]
     for r in range(lo, hi):
         partner = r
         degree = tie_start[r + 1] - tie_start[r]
@@ -66,34 +63,19 @@ def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie
         trust_city[r] = c
         caution[r, 0] = np.exp(-mind.avoid_day * f0)
         caution[r, 1] = np.exp(-mind.avoid_night * f1)
-        safe_day = 1.0 if f0 < mind.afraid else 0.0
-        safe_night = 1.0 if f1 < mind.afraid else 0.0
-        d = district[place]
-        district_sums[d, PEOPLE] += 1.0
-        district_sums[d, SAFE_DAY] += safe_day
-        district_sums[d, SAFE_NIGHT] += safe_night
-        district_sums[d, TRUST_POLICE] += p
-        district_sums[d, TRUST_CITY] += c
-        district_sums[d, FEAR_DAY] += f0
-        district_sums[d, FEAR_NIGHT] += f1
-        bits = member[r]
-        for g in range(n_groups):
-            if bits & (1 << g):
-                group_sums[g, PEOPLE] += 1.0
-                group_sums[g, SAFE_DAY] += safe_day
-                group_sums[g, SAFE_NIGHT] += safe_night
-                group_sums[g, TRUST_POLICE] += p
-                group_sums[g, TRUST_CITY] += c
-                group_sums[g, FEAR_DAY] += f0
-                group_sums[g, FEAR_NIGHT] += f1
+        row = cell[r]
+        sums[row, PEOPLE] += 1.0
+        sums[row, SAFE_DAY] += 1.0 if f0 < mind.afraid else 0.0
+        sums[row, SAFE_NIGHT] += 1.0 if f1 < mind.afraid else 0.0
+        sums[row, TRUST_POLICE] += p
+        sums[row, TRUST_CITY] += c
+        sums[row, FEAR_DAY] += f0
+        sums[row, FEAR_NIGHT] += f1
 
 
 @kernel
-def count_out(lo, hi, at, status, member, counts):
-    """Count residents who are out at a leisure place, by group (int64 (groups))."""
+def count_out(lo, hi, at, status, cell, counts):
+    """Count residents who are out at a leisure place, by cell (int64 (cells))."""
     for r in range(lo, hi):
         if at[r] >= 2 and status[r] == 0:
-            bits = member[r]
-            for g in range(counts.size):
-                if bits & (1 << g):
-                    counts[g] += 1
+            counts[cell[r]] += 1

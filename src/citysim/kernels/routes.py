@@ -234,3 +234,28 @@ def write_routes(start, items, length, anchors, trip_start, trips, limit, stop, 
                 follow_back(step, goal, stop_hops[goal], routes, at, end)
             routes[end - 1] = goal
         reset(distance, parent, visited, found)
+
+
+@kernel
+def index_routes(route, hops, routes, n_places):
+    """Which stored routes cross each place: counting sort, people in order within a place.
+
+    Returns ``start`` (int64 (places + 1)) and ``items`` (int32, 4 x person + route, route 0 to
+    3). A route that crosses a place twice is listed once for each crossing.
+    """
+    start = np.zeros(n_places + 1, np.int64)
+    for j in range(routes.size):
+        start[routes[j] + 1] += 1
+    for s in range(n_places):
+        start[s + 1] += start[s]
+    at = start[:-1].copy()
+    items = np.empty(routes.size, np.int32)
+    for r in range(route.size):
+        j = np.int64(route[r])
+        for k in range(hops.shape[1]):
+            for _ in range(hops[r, k]):
+                s = routes[j]
+                items[at[s]] = 4 * r + k
+                at[s] += 1
+                j += 1
+    return start, items

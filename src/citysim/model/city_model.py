@@ -17,7 +17,8 @@ from citysim.kernels.random import address, uniform
 from citysim.model import start
 from citysim.model.calendar import Calendar
 from citysim.model.constants import age_curve, read_constants
-from citysim.model.phases import PHASES
+from citysim.model.groups import Groups
+from citysim.model.phases import PHASES, close_day
 from citysim.model.recorder import Recorder
 from citysim.model.world import World, build_world
 from citysim.policies.delivery import Programme
@@ -98,7 +99,11 @@ class CityModel(mesa.Model):
         self.guardians, self.guardian_rows = start.start_guardians(self.city_row, self.places)
         self.beats = start.form_beats(self.places, int(settings.model.patrol.beat_places))
         self.stock = start.start_stocks(self.people, self.households, len(self.places))
-        self.member = start.memberships(self.people, self.n_residents, settings)
+        self.home = np.ascontiguousarray(self.people.anchors[:self.n_residents, 0])
+        self.groups_of_people = Groups(self.people, self.n_residents,
+                                       self.places.district[self.home], self.city.districts,
+                                       settings.model.observation)
+        self.cell = self.groups_of_people.cell
         tolerance = start.normals(seed, 102, len(self.households))[:, 0]
         d = settings.model.domestic
         self.households.abuse_norms = np.clip(d.tolerance + d.tolerance_sd * tolerance, 0, 1)
@@ -115,9 +120,9 @@ class CityModel(mesa.Model):
         """Working arrays that hold nothing beyond a step or a day."""
         n_places, n_people = len(self.places), len(self.people)
         n_offences = len(self.constants.offences.names)
-        n_districts = len(self.city.districts)
+        n_cells = self.groups_of_people.n_cells
         m, dt = self.settings.model, self.settings.step_hours
-        self.recorder = Recorder(n_places, n_offences, n_districts)
+        self.recorder = Recorder(n_places, n_offences, n_cells)
         self.place_rows = np.zeros((n_places, 2), np.uint64)
         self.friction = np.zeros(n_places, np.int64)
         self.pull = np.zeros((n_places, 6), np.float32)
@@ -126,14 +131,10 @@ class CityModel(mesa.Model):
         self.value = np.zeros((n_places, n_offences), np.float32)
         self.place_mark = np.full(n_places, -1, np.int64)
         self.weight = np.zeros((MAX_CANDIDATES, n_offences))
-        self.wanted = np.full(n_places, -1, np.int32)
         self.cue_day = self.places.unease_day.copy()
         self.cue_night = self.places.unease_night.copy()
-        self.home = np.ascontiguousarray(self.people.anchors[:self.n_residents, 0])
         self.placed = np.zeros(self.n_residents, np.uint8)
-        self.trip_person = np.zeros(n_people, np.int32)
-        self.trip_from = np.zeros(n_people, np.uint8)
-        self.trip_to = np.zeros(n_people, np.uint8)
+        self.moved = np.zeros(n_people, np.uint8)
         self.trips = np.zeros((self.threads, 3), np.int64)
         self.stop_list = np.zeros((STOP_LIMIT, 2), np.int64)
         self.stopped = np.zeros(STOP_LIMIT, np.int64)
@@ -145,8 +146,7 @@ class CityModel(mesa.Model):
         self.place_bounds = parallel.chunk_bounds(n_places, self.threads)
         self.people_bounds = parallel.chunk_bounds(n_people, self.threads, self.households.first)
         self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS)
-        self.group_parts = np.zeros((SUM_CHUNKS, len(start.GROUPS), N_SUMS))
-        self.district_parts = np.zeros((SUM_CHUNKS, n_districts, N_SUMS))
+        self.sum_parts = np.zeros((SUM_CHUNKS, n_cells, N_SUMS))
         if self.threads > 1:
             self.chunk_rows = np.zeros((self.threads, n_places, 2), np.uint64)
             self.chunk_stocks = np.zeros((self.threads, n_places, people.N_STOCKS), np.int32)
@@ -201,9 +201,13 @@ class CityModel(mesa.Model):
         return "\n".join(lines)
 
     def run_days(self, days: int) -> None:
-        """Step through whole days, then close the last one."""
+        """Step through whole days."""
         for _ in range(days * self.calendar.steps_per_day):
             self.step()
+
+    def finish(self) -> None:
+        """Close the last day, so that the record is complete."""
+        close_day(self)
 
     # --- what phases ask for
 
@@ -234,31 +238,24 @@ class CityModel(mesa.Model):
         order = np.argsort(-self.places.recorded, kind="stable")[:count]
         self.hot_places = order[self.places.recorded[order] > 0].astype(np.int32)
 
-    def count_stop(self, person: int) -> None:
-        """Count a police stop for every group of a resident."""
-        if person < self.n_residents:
-            bits = int(self.member[person])
-            for g in range(len(start.GROUPS)):
-                self.recorder.stops[g] += bits >> g & 1
-
     def note_day(self) -> None:
         """Put the closed day into the record."""
         s = self.places
         in_day = self.calendar.day(self.step_index - 1)
         self.recorder.close_day(
-            day=in_day, upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
+            day=in_day, steps_per_hour=1.0 / self.settings.step_hours, upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
             cost=self.programme.ledger.total, efficacy=self.efficacy.copy())
 
     @property
     def safe_after_dark(self) -> float:
         """Share of residents who felt safe after dark at the last midnight."""
-        sums = self.recorder.group_sums[0]
+        sums = self.recorder.sums.sum(axis=0)
         return float(sums[SAFE_NIGHT] / sums[PEOPLE]) if sums[PEOPLE] else float("nan")
 
     @property
     def trust_in_police(self) -> float:
         """Mean trust in the police at the last midnight."""
-        sums = self.recorder.group_sums[0]
+        sums = self.recorder.sums.sum(axis=0)
         return float(sums[TRUST_POLICE] / sums[PEOPLE]) if sums[PEOPLE] else float("nan")
 
     # --- Mesa's face
@@ -285,7 +282,8 @@ class CityModel(mesa.Model):
         parts = {t.name: t.nbytes for t in tables}
         return {**parts, "routes": self.population.routes.nbytes,
                 "ties": self.population.ties.nbytes, "scratch": scratch,
-                "regulars": self.world.regulars.nbytes}
+                "indices": self.world.regulars.nbytes + self.world.passers.nbytes
+                + self.world.first_household.nbytes}
 
 
 RESIDENT = KINDS.index("resident")

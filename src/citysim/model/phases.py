@@ -34,6 +34,7 @@ def clock(m) -> None:
     m.hour_of_week = m.calendar.hour_of_week(t)
     m.dark = int(m.hour.daylight < 0.5)
     m.place_rows[:, people.FLOW] = 0
+    m.moved[:] = 0
     m.friction[:] = 0
 
 
@@ -67,12 +68,12 @@ def move(m) -> None:
     if parallel_run:
         parallel.hand_out_cues(m.place_rows, m.chunk_rows)
         parallel.move_chunks(m.people_bounds, *common, m.chunk_rows, m.chunk_stocks,
-                             m.chunk_friction, m.trip_person, m.trip_from, m.trip_to, m.trips)
+                             m.chunk_friction, m.moved, m.trips)
         parallel.merge_chunks(m.chunk_rows, m.chunk_stocks, m.chunk_friction, m.place_rows,
                               m.stock, m.friction)
     else:
-        people.move_people(0, len(p), *common, m.place_rows, m.stock, m.friction, m.trip_person,
-                           m.trip_from, m.trip_to, m.trips[0])
+        people.move_people(0, len(p), *common, m.place_rows, m.stock, m.friction, m.moved,
+                           m.trips[0])
 
 
 def travel_decay(m) -> np.ndarray:
@@ -106,8 +107,8 @@ def guardians(m) -> None:
             float(c.contacts_per_hour[0]) * m.scale if kind == BEAT else 0.0,
             float(c.procedural_quality[0]), float(c.consultation[0]), m.hot_places,
             m.beats.start, m.beats.items, s.disorder, s.recorded, s.deterrence, s.patrol_minutes,
-            m.neighbours.start, m.neighbours.items, m.place_rows, m.seconds,
-            m.hour.step_seconds, m.world.first_household, m.households.first,
+            m.neighbours.start, m.neighbours.items, m.place_rows, m.hour.step_seconds,
+            m.world.first_household, m.households.first,
             m.households["size"], m.people.age, m.people.trust_police, m.people.trust_city,
             m.guardians.place[rows], m.stop_list, m.counts)
     m.units = m.on_duty(REACTIVE, float(c.reactive_units[0]))
@@ -156,32 +157,24 @@ def consequences(m) -> None:
     """Victims, reports, response, arrest, memory, fear; police stops of passers-by."""
     r, p, h, s = m.recorder, m.people, m.households, m.places
     begin = m.first_event
-    n_stops = int(m.counts[2])
-    troubled = np.concatenate([r.events[begin:r.n_events, aftermath.PLACE],
-                               m.stop_list[:n_stops, 0]])
-    wanted_places = np.unique(troubled)
-    best = np.zeros((max(1, len(wanted_places)), 2), np.uint64)
-    if len(wanted_places):
-        m.wanted[wanted_places] = np.arange(len(wanted_places))
-        parallel.passers_of_chunks(m.people_bounds, m.trips[:, 0].copy(), m.key(streams.PASSING),
-                                   m.trip_person, m.trip_from, m.trip_to, p.hops, p.route,
-                                   m.population.routes, p.group, m.wanted, best)
+    passers = m.world.passers
     if r.n_events > begin:
         r.n_events = aftermath.find_victims(
             begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
             m.settings.model.opportunity.damage_share, m.constants.watch.outdoors,
             m.key(streams.VICTIM), m.key(streams.CULPRIT), m.place_rows, m.stock, s.present,
-            m.wanted, best, m.world.regulars.start, m.world.regulars.items,
+            passers.start, passers.items, m.moved, m.world.regulars.start, m.world.regulars.items,
             m.world.first_household, h.at_home, h.first, h["size"], p.at, p.status, p.anchors,
             p.group, p.intoxication, p.aggression, m.offenders.person, m.role)
         follow_up(m, begin, r.n_events)
+    n_stops = int(m.counts[2])
     if n_stops:
         n = patrol.stop_people(n_stops, m.stop_list, m.key(streams.STOPS), m.constants.rounds,
-                               float(m.city_row.procedural_quality[0]), m.place_rows, m.wanted,
-                               best, p.group, p.foreign, p.trust_police, p.stops, m.stopped)
-        for person in m.stopped[:n]:
-            m.count_stop(int(person))
-    m.wanted[wanted_places] = -1
+                               float(m.city_row.procedural_quality[0]), m.place_rows,
+                               passers.start, passers.items, m.moved, p.group, p.foreign,
+                               p.trust_police, p.stops, m.stopped)
+        residents = m.stopped[:n][m.stopped[:n] < m.n_residents]
+        np.add.at(m.recorder.stops, m.cell[residents], 1)
 
 
 def follow_up(m, begin: int, end: int) -> None:
@@ -217,8 +210,8 @@ def observe(m) -> None:
     r.contacts += int(m.counts[1])
     r.patrol += m.places.patrol_minutes
     if m.band(m.hour_of_week % 24) == 2:
-        perception.count_out(0, m.n_residents, m.people.at, m.people.status, m.member, r.out)
-        r.night_hours += 1
+        perception.count_out(0, m.n_residents, m.people.at, m.people.status, m.cell, r.out)
+        r.night_hours += m.calendar.step_hours
 
 
 PHASES = (("clock", clock), ("policies", policies), ("people", move), ("guardians", guardians),
@@ -252,20 +245,18 @@ def minds(m, day: int) -> None:
     learn = m.settings.model.fear.learn_place
     s.unease_day = s.unease_day + learn * (m.cue_day - s.unease_day)
     s.unease_night = s.unease_night + learn * (m.cue_night - s.unease_night)
-    m.group_parts[:] = 0.0
-    m.district_parts[:] = 0.0
+    m.sum_parts[:] = 0.0
     arguments = (m.key(streams.TALK), m.constants.mind, m.home, p.sensitivity, s.unease_day,
                  s.unease_night, m.population.ties.start, m.population.ties.items, p.fear,
                  p.fear[:n].copy(), p.trust_police, p.trust_police[:n].copy(), p.trust_city,
-                 p.trust_city[:n].copy(), p.caution, m.member, s.district)
+                 p.trust_city[:n].copy(), p.caution, m.cell)
     if m.threads > 1:
-        parallel.days_end_chunks(m.sum_bounds, *arguments, m.group_parts, m.district_parts)
+        parallel.days_end_chunks(m.sum_bounds, *arguments, m.sum_parts)
     else:
         for c in range(len(m.sum_bounds) - 1):
             perception.days_end(m.sum_bounds[c], m.sum_bounds[c + 1], *arguments,
-                                m.group_parts[c], m.district_parts[c])
-    r.group_sums[:] = m.group_parts.sum(axis=0)
-    r.district_sums[:] = m.district_parts.sum(axis=0)
+                                m.sum_parts[c])
+    r.sums[:] = m.sum_parts.sum(axis=0)
     build_efficacy(m)
 
 
@@ -274,7 +265,7 @@ def build_efficacy(m) -> None:
     e = m.settings.model.efficacy
     if not e.enabled:
         return
-    sums = m.recorder.district_sums
+    sums = m.groups_of_people.by_district(m.recorder.sums)
     people_there = np.maximum(1.0, sums[:, perception.PEOPLE])
     trust = sums[:, perception.TRUST_CITY] / people_there - m.settings.model.trust.usual_city
     fear = sums[:, perception.FEAR_DAY] / people_there - e.usual_fear

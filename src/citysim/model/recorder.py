@@ -6,7 +6,6 @@ import numpy as np
 
 from citysim.kernels.aftermath import N_EVENT
 from citysim.kernels.perception import N_SUMS
-from citysim.model.start import GROUPS
 
 
 class Recorder:
@@ -26,13 +25,15 @@ class Recorder:
         float64 (168, offences): expected offences by hour of the week.
     daily
         One dict a day: what :meth:`close_day` is given.
-    out
-        int64 (groups): residents out, summed over the night hours of the day.
+    sums
+        float64 (cells, 7): last midnight's sums over residents (``kernels/perception.py``).
+    out, stops
+        int64 (cells): residents out, summed over the night's steps; stops in the window.
     """
 
     LIMIT = 1 << 16
 
-    def __init__(self, n_places: int, n_offences: int, n_districts: int):
+    def __init__(self, n_places: int, n_offences: int, n_cells: int):
         self.events = np.zeros((self.LIMIT, N_EVENT), np.int32)
         self.n_events = 0
         self.history: list[np.ndarray] = []
@@ -41,17 +42,15 @@ class Recorder:
         self.hourly = np.zeros((168, n_offences))
         self.day_hazard = np.zeros(n_offences)
         self.daily: list[dict] = []
-        self.out = np.zeros(len(GROUPS), np.int64)
-        self.out_by_district = np.zeros(n_districts)
-        self.night_hours = 0
+        self.out = np.zeros(n_cells, np.int64)
+        self.night_hours = 0.0
         self.presence = np.zeros((n_places, 3))     # person-hours by band: day, evening, night
         self.patrol = np.zeros(n_places)            # minutes
-        self.stops = np.zeros(len(GROUPS), np.int64)
+        self.stops = np.zeros(n_cells, np.int64)
         self.contacts = 0
         self.visits = 0
         self.motivated = 0
-        self.group_sums = np.zeros((len(GROUPS), N_SUMS))
-        self.district_sums = np.zeros((n_districts, N_SUMS))
+        self.sums = np.zeros((n_cells, N_SUMS))
 
     def add_hazard(self, hour_of_week: int) -> None:
         """Take over the step's expected offences."""
@@ -72,13 +71,12 @@ class Recorder:
         self.history.append(self.events[:self.n_events].copy())
         self.daily.append({"hazard": self.day_hazard.copy(), "out": self.out.copy(),
                            "night_hours": self.night_hours,
-                           "group_sums": self.group_sums.copy(),
-                           "district_sums": self.district_sums.copy(), **values})
+                           "sums": self.sums.copy(), **values})
         self.n_events = 0
         self.events[:] = 0
         self.day_hazard[:] = 0.0
         self.out[:] = 0
-        self.night_hours = 0
+        self.night_hours = 0.0
 
     def all_events(self) -> np.ndarray:
         """All events of the window, int32 (n, 10)."""

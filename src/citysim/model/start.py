@@ -21,8 +21,6 @@ from citysim.state.columns import CITY, GUARDIANS, OFFENDERS
 from citysim.state.csr import Ragged
 from citysim.state.table import Table
 
-GROUPS = ("all", "women", "men", "youth", "adult", "elderly", "migrants",
-          *(f"quintile_{q}" for q in range(1, 6)))
 ROLE_AGES = (12, 69)
 YOUNG_BELOW, OLD_FROM = 25, 65  # age bands of the six travel groups
 SPARE_UNITS = 100               # guardians that policies may add before the table is full
@@ -210,21 +208,6 @@ def form_beats(places: Table, size: int) -> Ragged:
     rank = np.empty(n, np.int64)
     rank[np.argsort(-need, kind="stable")] = np.arange(n)
     return Ragged.from_pairs(rank[beat], np.arange(len(places)), n)
-
-
-def memberships(people: Table, n_residents: int, settings) -> np.ndarray:
-    """Bit mask of the groups each resident belongs to (uint16), in the order of ``GROUPS``."""
-    o = settings.model.observation
-    age = people.age[:n_residents]
-    young = (age >= o.youth_from) & (age <= o.youth_to)
-    flags = [np.ones(n_residents, bool), people.sex[:n_residents] == 1,
-             people.sex[:n_residents] == 0, young, (age > o.youth_to) & (age < o.elderly_from),
-             age >= o.elderly_from, people.foreign[:n_residents] == 1]
-    flags += [people.quintile[:n_residents] == q for q in range(1, 6)]
-    mask = np.zeros(n_residents, np.uint16)
-    for bit, flag in enumerate(flags):
-        mask |= flag.astype(np.uint16) << np.uint16(bit)
-    return mask
 
 
 def start_stocks(people: Table, households: Table, n_places: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from citysim.city.city import City, build_city
+from citysim.kernels.routes import index_routes
 from citysim.population.population import Population, build_population
 from citysim.state.csr import Ragged
 
@@ -23,6 +24,8 @@ class World:
         As built from the settings.
     regulars
         For every place the people who have it as a leisure anchor.
+    passers
+        For every place the stored routes that cross it, as 4 x person + route.
     first_household
         int32 (places + 1): households of place ``s`` are rows ``first[s]`` to ``first[s + 1]``.
     """
@@ -30,6 +33,7 @@ class World:
     city: City
     population: Population
     regulars: Ragged
+    passers: Ragged
     first_household: np.ndarray
 
     def save(self, path: str | Path) -> None:
@@ -64,4 +68,5 @@ def assemble_world(city: City, population: Population) -> World:
     person = np.repeat(np.arange(n, dtype=np.int32), 3).reshape(n, 3)
     regulars = Ragged.from_pairs(leisure[keep].astype(np.int64), person[keep], len(city.places))
     first = np.searchsorted(population.households.home, np.arange(len(city.places) + 1))
-    return World(city, population, regulars, first.astype(np.int32))
+    passers = Ragged(*index_routes(people.route, people.hops, population.routes, len(city.places)))
+    return World(city, population, regulars, passers, first.astype(np.int32))

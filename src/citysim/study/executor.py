@@ -86,6 +86,7 @@ class _Worker:
         self.deadline: float | None = None
 
     def take(self, job: _Job) -> None:
+        """Send the worker a run."""
         job.attempts += 1
         self.job, self.deadline = job, None
         self.pipe.send((job.run, job.attempts))
@@ -115,6 +116,7 @@ class _Pool:
         self.stillborn = 0
 
     def records(self) -> Iterator[Record]:
+        """Records of all runs as they end; leaves no worker behind, however it ends."""
         done = False
         try:
             while self.pending or any(w.job for w in self.workers):

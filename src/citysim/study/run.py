@@ -115,7 +115,7 @@ def run_study(settings: Settings, progress: Callable[[Progress], None] | None = 
     store.refuse_if_unusable()
     missing = len(runs) - len(store.done(run.key for run in runs))
     world = None
-    if missing or not (store.folder / REPORT).exists():
+    if missing or not store.holds(study_key(runs), (SUMMARY, REPORT)):
         # Built before the folder is made: a broken street file must leave nothing behind.
         tell(Progress("city", len(runs), len(runs) - missing, 0, len(runs) - missing))
         world = resolve(program.build_world)(settings)
@@ -148,25 +148,35 @@ def _run_locked(settings, runs, store, world, program, tell) -> StudyResult:
     begin, status = time.perf_counter(), "interrupted"
     try:
         fresh = _run_missing(settings, missing, store, world, program, tell, len(runs),
-                             manifest["study_key"])
+                             manifest)
         status = "failed" if len(done) + fresh < len(runs) else "done"
     finally:
         store.write_manifest({**manifest, "status": status, "finished": now(),
                               "seconds": round(time.perf_counter() - begin, 3)})
     result = StudyResult(store.folder, store.runs(keys), kept=len(done))
-    current = not missing and (store.folder / SUMMARY).exists()
-    _sum_up(result, world, program, tell, not current)
+    if missing or world is not None:
+        _sum_up(result, world, program, tell)
+    else:
+        _recall(result)
     return result
 
 
-def _run_missing(settings, missing, store, world, program, tell, total, study) -> int:
+def _recall(result: StudyResult) -> None:
+    """Summary and report as an earlier start left them, when there was nothing new to run."""
+    import pandas as pd
+
+    result.summary = pd.read_csv(result.folder / SUMMARY)
+    result.report = result.folder / REPORT
+
+
+def _run_missing(settings, missing, store, world, program, tell, total, manifest) -> int:
     """Carry out the missing runs; returns how many ended well."""
     kept = total - len(missing)
     if not missing:
         return 0
     worlds = _save_worlds(settings, missing, store, world, program)
-    setup = Setup(program, str(store.folder.absolute()), study, settings.threads,
-                  settings.time_limit_s, worlds)
+    setup = Setup(program, str(store.folder.absolute()), manifest["study_key"],
+                  manifest["code"], settings.threads, settings.time_limit_s, worlds)
     fresh = failed = 0
     tell(Progress("runs", total, kept, 0, kept))
     for record in execute(missing, setup, settings.executor["kind"], settings.jobs):
@@ -197,7 +207,7 @@ def _save_worlds(settings, missing, store, world, program) -> dict[str, str]:
     return paths
 
 
-def _sum_up(result: StudyResult, world, program, tell, fresh: bool) -> None:
+def _sum_up(result: StudyResult, world, program, tell) -> None:
     """Contrasts and report; whatever fails here, the results are safe and it is said."""
     counts = (len(result.runs), int((result.runs["status"] == DONE).sum()), len(result.failed),
               result.kept)
@@ -209,10 +219,6 @@ def _sum_up(result: StudyResult, world, program, tell, fresh: bool) -> None:
         result.summary.to_csv(result.folder / SUMMARY, index=False)
     except Exception:
         result.problems.append("the summary failed:\n" + traceback.format_exc())
-    report = result.folder / REPORT
-    if not fresh and report.exists():
-        result.report = report
-        return
     try:
         tell(Progress("report", *counts))
         result.report = Path(resolve(program.write_report)(result.folder, world))

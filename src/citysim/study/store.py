@@ -68,6 +68,12 @@ class Store:
         places = [self.folder, *self._earlier()]
         return {key for key in keys if any(_complete(place, key) for place in places)}
 
+    def holds(self, study: str, names: Iterable[str]) -> bool:
+        """Whether files of these names belong to a design, here or set aside."""
+        place = self.folder if self.manifest.get("study_key") == study else \
+            self.folder / EARLIER / study
+        return all((place / name).exists() for name in names)
+
     def runs(self, keys: Iterable[str] | None = None):
         """The ``runs`` table as pandas: of the given keys, by default the manifest's."""
         if keys is None:
@@ -152,6 +158,7 @@ class Store:
         strangers = set(self._present()) - set(keys)
         if strangers or (old is not None and old != study):
             self._set_aside(old or "unknown")
+            self._return(study)
         (self.folder / RESULTS / RUNS).mkdir(parents=True, exist_ok=True)
         for leftover in (self.folder / RESULTS).glob("*/*.part"):
             leftover.unlink(missing_ok=True)
@@ -203,6 +210,15 @@ class Store:
             if item.exists():
                 _merge_into(item, target / item.name)
 
+    def _return(self, study: str) -> None:
+        """Move a design that was set aside before back to its place."""
+        place = self.folder / EARLIER / study
+        for item in [place / name for name in OWN]:
+            if item.exists():
+                _merge_into(item, self.folder / item.name)
+        with contextlib.suppress(OSError):  # not there, or it holds a user's own files
+            place.rmdir()
+
     def _bring_back(self, key: str) -> None:
         """Link a run's parts from an earlier configuration that shares it."""
         place = next((p for p in self._earlier() if _complete(p, key)), None)
@@ -226,7 +242,9 @@ def write_atomically(path: Path, table: pa.Table) -> None:
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
+            small = table.num_rows <= 1  # a dictionary per column would only slow reading down
+            pq.write_table(table, file, compression="none" if small else "zstd",
+                           use_dictionary=not small, write_statistics=not small)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -246,12 +264,14 @@ def _stamped(table: pa.Table, record: Mapping[str, Any]) -> pa.Table:
     return table
 
 
-def _run_part(folder: Path, key: str) -> pa.Table | None:
+def _run_part(folder: Path, key: str, columns: list[str] | None = None) -> pa.Table | None:
     path = folder / RESULTS / RUNS / f"{key}.parquet"
     try:
-        found = pq.ParquetFile(path).read()
+        found = pq.ParquetFile(path).read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException):  # missing, or cut off: the run counts as missing
         return None
+    if columns is not None:
+        return found if found.num_rows == 1 and found.column_names == columns else None
     # Parts of older versions may lack columns; they read as empty.
     columns = [found[f.name].cast(f.type) if f.name in found.column_names
                else pa.nulls(found.num_rows, f.type) for f in RUN_SCHEMA]
@@ -259,7 +279,7 @@ def _run_part(folder: Path, key: str) -> pa.Table | None:
 
 
 def _complete(folder: Path, key: str) -> bool:
-    table = _run_part(folder, key)
+    table = _run_part(folder, key, ["status", "tables"])
     if table is None or table["status"][0].as_py() != DONE:
         return False
     for name, size in json.loads(table["tables"][0].as_py() or "{}").items():

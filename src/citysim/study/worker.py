@@ -44,6 +44,8 @@ class Setup:
         Folder of the study's store.
     study
         Key of the study's design.
+    code
+        Hash of the source files, as the driver found them.
     threads
         Threads of one run.
     time_limit
@@ -55,6 +57,7 @@ class Setup:
     program: Program
     folder: str
     study: str
+    code: str = ""
     threads: int = 1
     time_limit: float | None = None
     worlds: dict[str, str] = field(default_factory=dict)
@@ -125,12 +128,10 @@ def blank_record(run: Run, setup: Setup, attempt: int = 1) -> dict[str, Any]:
     """A row of the ``runs`` table before the run: identity, parameters, versions."""
     parameters = {"policies": list(run.scenario.policies), "set": run.scenario.set,
                   "budget": run.settings.budget}
-    from citysim.study.design import code_hash
-
     return {"key": run.key, "scenario": run.scenario.name, "seed": run.seed, "status": "failed",
             "seconds": 0.0, "attempts": attempt, "parameters": json.dumps(parameters), "error": "",
             "started": datetime.now(UTC).isoformat(timespec="seconds"), "study": setup.study,
-            "code": code_hash(), **versions()}
+            "code": setup.code, **versions()}
 
 
 def versions() -> dict[str, str]:

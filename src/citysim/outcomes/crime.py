@@ -1,0 +1,83 @@
+"""True, reported, recorded and expected crime (indicators 1 and 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from citysim.kernels import aftermath as ev
+from citysim.outcomes.record import BANDS, Record
+from citysim.outcomes.registry import Measure, register
+
+_UNIT = "per 100,000 residents and year"
+_KINDS = {"true": None, "reported": ev.REPORTED, "recorded": ev.RECORDED}
+
+
+@register({
+    "crime.true.": Measure("True", _UNIT, "lower",
+                           "Offences that happened, whoever the victim, over residents. By group: "
+                           "offences suffered by members of the group over its members."),
+    "crime.reported.": Measure("Reported", _UNIT, None, "Offences that were reported."),
+    "crime.recorded.": Measure("Recorded", _UNIT, None,
+                               "Offences that the police recorded; may rise while crime falls."),
+})
+def crime(record: Record):
+    """Counts by offence, group, district and hour band."""
+    band = record.bands[record.hour_of_week % 24]
+    district = record.places.district[record.events[:, ev.PLACE]]
+    size = record.group_size()
+    scale = record.per_100k_year
+    n_people = len(record.groups.names) - len(record.districts)
+    for kind, column in _KINDS.items():
+        there = np.ones(len(record.events), bool) if column is None \
+            else record.events[:, column] == 1
+        for offence in record.totals:
+            chosen = there & np.isin(record.events[:, ev.OFFENCE], record.select(offence))
+            name = f"crime.{kind}.{offence}"
+            yield name, "all", chosen.sum() * scale
+            suffered = record.groups.sum(record.victim_cells(chosen))
+            for g in range(1, n_people):
+                if size[g]:
+                    yield (name, record.groups.names[g],
+                           suffered[g] * scale * record.n_residents / size[g])
+            for d, label in enumerate(record.districts):
+                residents = size[n_people + d]
+                if residents:
+                    yield (name, f"district:{label}",
+                           (chosen & (district == d)).sum() * scale * record.n_residents
+                           / residents)
+            for b, label in enumerate(BANDS):
+                yield name, f"hours:{label}", (chosen & (band == b)).sum() * scale
+
+
+@register({
+    "crime.hazard.": Measure("Expected", _UNIT, "lower",
+                             "Expected offences given who was motivated and what was on offer: the "
+                             "same as true crime with less luck in it."),
+    "crime.count.true": Measure("Offences in the window", "offences", "lower",
+                                "Number of offences that happened, for the whole city."),
+    "crime.count.hazard": Measure("Expected offences in the window", "offences", "lower",
+                                  "Expected number of offences, for the whole city."),
+})
+def expected_crime(record: Record):
+    """Summed hazards by offence, district and hour band."""
+    scale = record.per_100k_year
+    size = record.group_size()
+    first = len(record.groups.names) - len(record.districts)
+    hours = np.arange(168) % 24
+    by_district = np.zeros((len(record.districts), record.hazard.shape[1]))
+    np.add.at(by_district, record.places.district, record.hazard)
+    for offence in record.totals:
+        columns = record.select(offence)
+        name = f"crime.hazard.{offence}"
+        yield name, "all", record.hazard[:, columns].sum() * scale
+        for d, label in enumerate(record.districts):
+            if size[first + d]:
+                yield (name, f"district:{label}", by_district[d, columns].sum() * scale
+                       * record.n_residents / size[first + d])
+        for b, label in enumerate(BANDS):
+            there = record.bands[hours] == b
+            yield name, f"hours:{label}", record.hourly[there][:, columns].sum() * scale
+    columns = record.select("all")
+    counted = np.isin(record.events[:, ev.OFFENCE], columns).sum()
+    yield "crime.count.true", "all", counted / record.scale
+    yield "crime.count.hazard", "all", record.hazard[:, columns].sum() / record.scale

@@ -1,0 +1,118 @@
+"""What measures are taken from: one run's record over the evaluation window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from citysim.kernels import aftermath as ev
+
+DAYS_PER_YEAR = 365.0
+BANDS = ("day", "evening", "night")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run, summed up.
+
+    Attributes
+    ----------
+    events
+        int32 (n, 10): offences of the window; columns in ``kernels/aftermath.py``.
+    hour_of_week
+        Of each event.
+    hazard, hourly
+        Expected offences by (place, offence) and by (hour of the week, offence).
+    daily
+        One dict per day (see ``model/recorder.py``).
+    offences, in_total
+        Ids in column order; which of them count in totals.
+    groups
+        ``model.groups.Groups``: names, sizes, cells.
+    people, households, places
+        Tables at the end of the run.
+    district
+        Names of districts.
+    stops
+        Police stops by cell.
+    days, scale
+        Days of the window; simulated residents per real one.
+    bands
+        Hour band (0 day, 1 evening, 2 night) of each hour of the day.
+    patrol, presence
+        Patrol minutes by place; person-hours by (place, band).
+    contacts, ledger
+        Talks of beat officers with residents; ``policies.costs.Ledger``.
+    budget
+        EUR or ``None``.
+    maintenance_hours
+        Hours of one cleaning visit.
+    """
+
+    events: np.ndarray
+    hour_of_week: np.ndarray
+    hazard: np.ndarray
+    hourly: np.ndarray
+    daily: list[dict]
+    offences: tuple[str, ...]
+    in_total: np.ndarray
+    groups: Any
+    people: Any
+    households: Any
+    places: Any
+    districts: tuple[str, ...]
+    stops: np.ndarray
+    days: int
+    scale: float
+    bands: np.ndarray
+    patrol: np.ndarray
+    presence: np.ndarray
+    contacts: int
+    ledger: Any
+    budget: float | None
+    maintenance_hours: float
+
+    @property
+    def n_residents(self) -> int:
+        """Simulated residents."""
+        return len(self.groups.cell)
+
+    @property
+    def per_100k_year(self) -> float:
+        """Factor from a count in the window to a yearly rate per 100,000 residents."""
+        return 1e5 / self.n_residents * DAYS_PER_YEAR / max(1, self.days)
+
+    def select(self, offence: str) -> np.ndarray:
+        """Columns of an offence, of ``all`` that count in totals, or without vandalism."""
+        if offence == "all":
+            return np.flatnonzero(self.in_total)
+        if offence == "all_but_vandalism":
+            keep = self.in_total & (np.array(self.offences) != "vandalism")
+            return np.flatnonzero(keep)
+        return np.array([self.offences.index(offence)])
+
+    @property
+    def totals(self) -> tuple[str, ...]:
+        """Offence ids and the two totals."""
+        return (*self.offences, "all", "all_but_vandalism")
+
+    def victim_cells(self, chosen: np.ndarray) -> np.ndarray:
+        """Chosen events by the cell of their victim, float64 (cells); residents only."""
+        victim = self.events[chosen, ev.VICTIM]
+        victim = victim[(victim >= 0) & (victim < self.n_residents)]
+        return np.bincount(self.groups.cell[victim], minlength=self.groups.n_cells).astype(float)
+
+    def group_size(self) -> np.ndarray:
+        """Residents in each group, float64, in the order of ``groups.names``."""
+        return self.groups.sum(self.groups.size)
+
+    def mean_by_group(self, column: int):
+        """Mean over the window's days of a column of the daily sums, by group."""
+        from citysim.kernels.perception import PEOPLE
+
+        total = sum(day["sums"] for day in self.daily)
+        sums = self.groups.sum(total)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return sums[:, column] / sums[:, PEOPLE]
