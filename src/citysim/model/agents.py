@@ -259,5 +259,6 @@ def _sizes(model) -> np.ndarray:
     n = len(model.city.districts)
     return np.concatenate([
         [model.n_residents, *(on_duty[force == f].sum() for f in range(len(FORCES)))],
-        np.bincount(districts, model.places.pupils, n), np.bincount(districts, model.places.jobs, n)])
+        np.bincount(districts, model.places.pupils, n),
+        np.bincount(districts, model.places.jobs, n)])
 

@@ -145,8 +145,8 @@ class Source:
         if isinstance(derived, Derived):
             return np.asarray(derived.read(self.model, rows))
         number = numbers(rows)
-        if name == "unique_id":
-            return number + self.first
+        if name in ("row", "unique_id"):
+            return number + (self.first if name == "unique_id" else 0)
         if derived is None and missing is REFUSE:
             raise self.unknown(name)
         values = np.empty(len(number), object)
