@@ -17,6 +17,7 @@ from citysim.kernels.random import draw2, to_unit, uniform
 MAX_CANDIDATES = 160
 N_HAUNTS = 4
 N_MEMORY = 4
+FORGOTTEN = 0.01  # a fainter memory is none
 
 
 class Drive(NamedTuple):
@@ -52,7 +53,7 @@ def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memo
         n = add_candidate(neighbours[j], 1.0, n, candidate, candidate_weight, mark, stamp)
     for m in range(N_MEMORY):
         s = memory_place[i, m]
-        if s >= 0 and memory[i, m] > 0.01:
+        if s >= 0 and memory[i, m] >= FORGOTTEN:
             n = add_candidate(s, 1.0, n, candidate, candidate_weight, mark, stamp)
             for j in range(neighbour_start[s], neighbour_start[s + 1]):
                 n = add_candidate(neighbours[j], 1.0, n, candidate, candidate_weight, mark, stamp)
@@ -76,22 +77,22 @@ def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memo
 
 
 @kernel
-def remembered(i, s, memory_place, memory, neighbour_start, neighbours):
-    """Strength of the offender's memory of a place and of its neighbours."""
-    own = 0.0
-    near = 0.0
+def recall(i, n, candidate, memory_place, memory, neighbour_start, neighbours, own, near):
+    """Strength of the offender's memories of each candidate (own) and of places next to it."""
+    for c in range(n):
+        own[c] = 0.0
+        near[c] = 0.0
     for m in range(N_MEMORY):
         p = memory_place[i, m]
-        if p < 0:
+        if p < 0 or memory[i, m] < FORGOTTEN:
             continue
-        if p == s:
-            own += memory[i, m]
-        else:
-            for j in range(neighbour_start[p], neighbour_start[p + 1]):
-                if neighbours[j] == s:
-                    near += memory[i, m]
-                    break
-    return own, near
+        for c in range(n):
+            if candidate[c] == p:
+                own[c] += memory[i, m]
+        for j in range(neighbour_start[p], neighbour_start[p + 1]):
+            for c in range(n):
+                if candidate[c] == neighbours[j]:
+                    near[c] += memory[i, m]
 
 
 @kernel
@@ -117,6 +118,8 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
     n_offences = value.shape[1]
     candidate = np.empty(MAX_CANDIDATES, np.int64)
     candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
+    own = np.empty(MAX_CANDIDATES, np.float64)
+    near = np.empty(MAX_CANDIDATES, np.float64)
     n_motivated = 0
     for i in range(person.size):
         r = np.int64(person[i])
@@ -125,23 +128,26 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
         where = at[r]
         factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
         memories = memory[i, 0] + memory[i, 1] + memory[i, 2] + memory[i, 3]
-        rate = (drive.rate * propensity[i] * factor * (1.0 + drive.memory_drive * memories)
-                * np.exp(-drive.arrest_weight * perceived_risk[i]) * hours)
-        if uniform(key_motive, r) >= rate:
+        rate = drive.rate * propensity[i] * factor * (1.0 + drive.memory_drive * memories) * hours
+        u = uniform(key_motive, r)
+        if u >= rate or u >= rate * np.exp(-drive.arrest_weight * perceived_risk[i]):
             continue
         n_motivated += 1
         here = np.int64(anchors[r, where])
         stamp = np.int64(step) * np.int64(person.size) + i + 1
         n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
                        memory, neighbour_start, neighbours, candidate, candidate_weight, mark, stamp)
+        recall(i, n, candidate, memory_place, memory, neighbour_start, neighbours, own, near)
         total_worth = 0.0
         for c in range(n):
             s = candidate[c]
             away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
             reach = candidate_weight[c] * np.exp(-away / drive.effort)
-            own, near = remembered(i, s, memory_place, memory, neighbour_start, neighbours)
+            known = own[c] + near[c] > 0.0
             for o in range(n_offences):
-                w = value[s, o] * reach * (1.0 + memory_own[o] * own + memory_near[o] * near)
+                w = value[s, o] * reach
+                if known:
+                    w *= 1.0 + memory_own[o] * own[c] + memory_near[o] * near[c]
                 weight[c, o] = w
                 total_worth += w
         if total_worth <= 0.0:

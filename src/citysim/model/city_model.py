@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from types import MappingProxyType
 
@@ -208,6 +209,24 @@ class CityModel(mesa.Model):
     def finish(self) -> None:
         """Close the last day, so that the record is complete."""
         close_day(self)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array that carries state from one step to the next, by name (no copies)."""
+        tables = (self.places, self.people, self.households, self.offenders, self.guardians,
+                  self.city_row)
+        arrays = {f"{t.name}.{name}": a for t in tables for name, a in t.arrays().items()}
+        arrays |= {name: getattr(self, name) for name in (
+            "stock", "placed", "place_rows", "efficacy", "cue_day", "cue_night", "home_hazard")}
+        return arrays
+
+    def take_over(self, other: CityModel) -> None:
+        """Go on from where another model of the same city, parameters and seed stands."""
+        source = other.state()
+        for name, array in self.state().items():
+            array[...] = source[name]
+        self.recorder = copy.deepcopy(other.recorder)
+        self.step_index = other.step_index
+        self.hot_places = other.hot_places.copy()
 
     # --- what phases ask for
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from citysim.config.settings import stable_hash
 from citysim.kernels import aftermath as ev
 from citysim.kernels.perception import PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.model.city_model import CityModel
@@ -32,9 +33,29 @@ def simulate(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
         ``outcomes``, ``daily``, ``places``, ``profile``, ``events`` (``docs/architecture.md``).
     """
     model = CityModel(settings, seed, scenario.policies, world)
-    model.run_days(settings.warmup_days + settings.days)
+    model.take_over(_warmed_up(settings, seed, world))
+    model.run_days(settings.days)
     model.finish()
     return tables_of(record_of(model), model)
+
+
+_warm: dict[tuple, CityModel] = {}
+
+
+def _warmed_up(settings, seed: int, world) -> CityModel:
+    """A model without policies at the end of its warm-up, kept for the next scenario.
+
+    Before the evaluation window no policy acts, so all scenarios of a seed share it to the last
+    bit; only the latest one is kept.
+    """
+    content = {k: v for k, v in settings.content().items() if k not in ("policies", "budget")}
+    key = (stable_hash(content), seed, id(world))
+    if key not in _warm:
+        _warm.clear()
+        model = CityModel(settings, seed, (), world)
+        model.run_days(settings.warmup_days)
+        _warm[key] = model
+    return _warm[key]
 
 
 def record_of(model: CityModel) -> Record:
