@@ -10,7 +10,7 @@ from citysim.config.lookup import find_config_dir, options, read_yaml
 from citysim.config.rules import is_leaf
 
 _KINDS = {"experiments": "experiment", "cities": "city", "policies": "policy",
-          "offences": "offences", "levers": "levers"}
+          "offences": "offences", "levers": "levers", "outcomes": "outcomes"}
 _TABLES = ("offences", "levers")  # one file holds many
 _WIDTH = 100
 
@@ -24,14 +24,24 @@ def list_options(words: list[str], config_path: str | None) -> int:
                              allowed=list(_KINDS), closest=closest_match(word, _KINDS))
     for kind in words or _KINDS:
         print(f"{kind}")
-        rows = _rows_of_table(folder, _KINDS[kind]) if kind in _TABLES else \
-            _rows_of_group(folder, _KINDS[kind])
+        rows = _rows_of(kind, folder)
         width = max((len(name) for name, _ in rows), default=0)
         for name, text in rows:
             text = textwrap.shorten(text, max(_WIDTH - width, 20), placeholder=" ...")
             print(f"  {name:<{width}}  {text}".rstrip())
         print()
     return 0
+
+
+def _rows_of(kind: str, folder: Path) -> list[tuple[str, str]]:
+    if kind == "outcomes":
+        from citysim.outcomes.registry import all_measures
+
+        return [(f"{name}*" if name.endswith(".") else name, f"[{m.unit}] {m.doc}")
+                for name, m in all_measures().items()]
+    if kind in _TABLES:
+        return _rows_of_table(folder, _KINDS[kind])
+    return _rows_of_group(folder, _KINDS[kind])
 
 
 def _rows_of_group(folder: Path, group: str) -> list[tuple[str, str]]:

@@ -82,10 +82,11 @@ def person_victim(event, form, female, key, place_rows, stock, present, outdoors
         m = np.float64(flow & FIELD_MASK) - np.float64((flow >> FIELD_BITS) & FIELD_MASK)
         if form == LONE_WOMAN:
             m = 0.0
-        sex = 1 if uniform2(key, s, 2 * o + 1) * (w + m) < w else 0
-        r = passer(s, sex, key, o, culprit, passer_start, passers, moved, group)
-        if r >= 0:
-            return r
+        if w + m > 0.0:
+            sex = 1 if uniform2(key, s, 2 * o + 1) * (w + m) < w else 0
+            r = passer(s, sex, key, o, culprit, passer_start, passers, moved, group)
+            if r >= 0:
+                return r
     return dweller(s, o, form, female, culprit, key, regular_start, regulars, at, status, anchors,
                    group, intoxication, aggression)
 

@@ -165,7 +165,7 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, home, 
                     culprit = r
         top = np.inf
         for r in range(first[h], first[h] + size[h]):
-            if r != culprit:
+            if r != culprit and status[r] == 0:
                 t = -np.log(to_unit(draw2(key, h, r + 1000003))) * (1.0 if sex[r] == 1 else 4.0)
                 if age[r] < 14:
                     t *= 2.0

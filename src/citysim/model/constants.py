@@ -95,7 +95,7 @@ def read_offences(settings, scale: float) -> Offences:
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)), female=column("female"),
         report=column("report"), clear=column("clear", factor=float(law)),
-        detain=column("detain"), detain_days=column("detain_days"), impact=column("impact"),
+        detain=column("detain"), detain_days=column("detain_days"), impact=column("impact", factor=float(settings.model.fear.enabled)),
         urgent=column("urgent", np.bool_), street=column("street", np.bool_),
         in_total=column("in_total", np.bool_))
 

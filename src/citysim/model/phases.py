@@ -137,6 +137,8 @@ def offenders(m) -> None:
     """The motivated weigh what they know and act or give up; friction among crowds."""
     r, f, p, s, k = m.recorder, m.offenders, m.people, m.places, m.constants
     m.first_event = r.n_events
+    if m.step_index % m.calendar.steps_per_day == 0:
+        harm_at_home(m)
     r.n_events, motivated = offending.offend(
         m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET), m.step_index,
         m.calendar.step_hours, k.drive, f.person, f.active, f.propensity, f.perceived_risk,
@@ -192,8 +194,7 @@ def follow_up(m, begin: int, end: int) -> None:
         p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,
         m.groups.items, f.memory_place, f.memory, f.released_at, f.crimes, f.arrests, o.street)
     if m.settings.model.upkeep.enabled:
-        upkeep.mark_damage(begin, end, r.events, o.form, m.constants.ageing.damage / m.scale,
-                           s.disorder)
+        upkeep.mark_damage(begin, end, r.events, o.form, 1.0 - (1.0 - m.constants.ageing.damage) ** (1.0 / m.scale), s.disorder)
 
 
 def observe(m) -> None:
@@ -236,7 +237,6 @@ def close_day(m) -> None:
     if m.settings.model.life.enabled and day % round(m.settings.model.life.month_days) == 0:
         life_course(m, day)
     m.choose_hot_places()
-    harm_at_home(m, day)
 
 
 def minds(m, day: int) -> None:
@@ -287,10 +287,10 @@ def life_course(m, day: int) -> None:
     life.roles(course, m.key(streams.ROLE), f.person, p.age, p.employment, f.active)
 
 
-def harm_at_home(m, day: int) -> None:
-    """The coming day's domestic abuse, with the hours at which it happens."""
+def harm_at_home(m) -> None:
+    """The day's domestic abuse, with the hours at which it happens."""
     h, p, o, r = m.households, m.people, m.constants.offences, m.recorder
-    begin = r.n_events
+    day = m.step_index // m.calendar.steps_per_day
     for row in o.of_form(places.HOUSEHOLD):
         before = r.total.copy()
         r.n_events = life.harm_at_home(
@@ -301,7 +301,6 @@ def harm_at_home(m, day: int) -> None:
         # A day's expectation is spread over its hours by the same weights as the events.
         m.home_hazard[row] = r.total[row] - before[row]
         r.total[:] = before
-    follow_up(m, begin, r.n_events)
 
 
 def _serial(kernel):

@@ -7,9 +7,9 @@ from citysim.outcomes.registry import Measure, register
 
 
 @register({
-    "cost.total": Measure("Cost", "EUR", "lower", "Spent on the policies in the window."),
-    "cost.capital": Measure("Capital cost", "EUR", "lower", "Spent once, when put in place."),
-    "cost.running": Measure("Running cost", "EUR", "lower", "Spent on keeping it going."),
+    "cost.total": Measure("Cost", "EUR", None, "Spent on the policies in the window."),
+    "cost.capital": Measure("Capital cost", "EUR", None, "Spent once, when put in place."),
+    "cost.running": Measure("Running cost", "EUR", None, "Spent on keeping it going."),
     "cost.share_of_budget": Measure("Budget used", "share of the budget", None,
                                     "Spent over the budget of the scenario."),
 })

@@ -1,0 +1,85 @@
+"""What the tests of the model share: a small town, built once, and models of it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from citysim import CityModel, compose
+from citysim.model.world import build_world
+
+POLICIES = ("night_activation", "community_policing", "youth_programme", "hot_spot_policing",
+            "street_lighting", "place_regeneration")
+
+
+@pytest.fixture(scope="session")
+def town_settings():
+    """Settings of ``city=town`` without warm-up; every shipped policy can be chosen."""
+    return compose(["city=town", f"policy=[{','.join(POLICIES)}]", "warmup_days=0", "days=7"])
+
+
+@pytest.fixture(scope="session")
+def town_world(town_settings):
+    """City and population of the town; models copy what they change."""
+    return build_world(town_settings)
+
+
+@pytest.fixture(scope="session")
+def town(town_settings, town_world):
+    """Make a model: ``town({path: value}, seed=1, policies=(), threads=1)``."""
+    def make(changes=None, *, seed=1, policies=(), threads=1):
+        settings = town_settings.replace(changes) if changes else town_settings
+        return CityModel(settings, seed, policies, town_world, threads=threads)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def busy_changes(town_settings):
+    """Settings under which offences are a hundred times as frequent: enough to count."""
+    changes = {f"offences.{name}.level": 100 * row.level
+               for name, row in town_settings.offences.items() if row.form != "household"}
+    return {**changes, "offences.domestic_abuse.level": 0.02, "model.offending.rate": 0.04}
+
+
+@pytest.fixture(scope="session")
+def _busy_week(town, busy_changes):
+    model = town(busy_changes, policies=("night_activation", "hot_spot_policing"))
+    model.run_days(7)
+    return model
+
+
+@pytest.fixture
+def busy_week(_busy_week):
+    """A copy of a model that has seen a week of very much crime, before midnight closes it."""
+    return copy.deepcopy(_busy_week)
+
+
+@pytest.fixture(scope="session")
+def _evening(town, busy_changes):
+    """Saturday 22:00 of the first week, before the hour begins; visitors and drinkers are out."""
+    model = town(busy_changes)
+    for _ in range(5 * 24 + 22):
+        model.step()
+    return model
+
+
+@pytest.fixture
+def evening(_evening):
+    """A copy of a model before Saturday 22:00."""
+    return copy.deepcopy(_evening)
+
+
+@pytest.fixture(scope="session")
+def _morning(town, busy_changes):
+    model = town(busy_changes)
+    for _ in range(24 + 8):
+        model.step()
+    return model
+
+
+@pytest.fixture
+def morning(_morning):
+    """A copy of a model before Tuesday 08:00."""
+    return copy.deepcopy(_morning)
