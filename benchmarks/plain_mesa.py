@@ -1,8 +1,9 @@
 """The routine-and-encounter rules as a plain Mesa model: one Python object per resident.
 
-Written as Mesa's tutorials write a model (``CellAgent`` on a ``Network``), with what a careful
-user does for speed: plain Python numbers, tables as lists, ``do`` instead of ``shuffle_do``
-(the rules do not depend on order), counters instead of searches among a cell's agents.
+Written as Mesa's tutorials write a model (``CellAgent`` on a ``Network``, ``shuffle_do``), with
+what a careful user does for speed: plain Python numbers, tables as lists, counters instead of
+searches among a cell's agents. Since these rules do not depend on order, ``do`` would serve as
+well; ``shuffled`` chooses, and both are measured.
 
 Two sizes of the same thing. :class:`Sitter` does what the bare kernel does. :class:`Walker` does
 the routine and encounters of the whole step: trips walked along their segments, places that see,
@@ -130,13 +131,16 @@ class PlainModel(mesa.Model):
         The model, and its :class:`bare.Routine`.
     kind
         :class:`Sitter` or :class:`Walker`.
+    shuffled
+        Whether agents act in random order, as Mesa's tutorials have it, or in that of the table.
     draw
         Uniform number for a resident's row; the model's own generator when left out.
     """
 
-    def __init__(self, city, routine, n: int, kind: type[Person],
+    def __init__(self, city, routine, n: int, kind: type[Person], shuffled: bool = True,
                  draw: Callable[[int], float] | None = None):
         super().__init__(rng=1)
+        self.shuffled = shuffled
         self.draw = draw or (lambda row: self.random.random())
         graph = nx.Graph()
         graph.add_nodes_from(range(len(city.places)))
@@ -176,7 +180,10 @@ class PlainModel(mesa.Model):
 
     def step(self) -> None:
         """Everybody's step, then encounters."""
-        self.agents.do("step")
+        if self.shuffled:
+            self.agents.shuffle_do("step")
+        else:
+            self.agents.do("step")
         if isinstance(self.people[0], Walker):
             for space, passing in zip(self.spaces, self.passing, strict=True):
                 space.watch(passing)

@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "performance.md"
 MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
-PLAIN_HOURS = 168
+PLAIN_REPEATS = 2
+PLAIN = (("plain Mesa", Walker, True), ("plain Mesa, do", Walker, False),
+         ("plain Mesa, do, routine only", Sitter, False))
 LABELS = {SMALL: "10k", MIDDLE: "100k", LARGE: "1M"}
 
 # Figure, its limit, and whether the limit is the most or the least.
@@ -60,9 +62,8 @@ class Figures:
 
 def run_all(small: bool, say) -> tuple[Figures, dict]:
     """All measurements that the size allows, smallest first so that the cache is warm."""
-    figures, details, samples = Figures(), {}, {}
+    figures, details, samples, plain = Figures(), {}, {}, {}
     sizes = [SMALL] if small else [SMALL, MIDDLE, LARGE]
-    plain = None
     for size in sizes:
         label = LABELS[size]
         if size == LARGE:
@@ -73,11 +74,11 @@ def run_all(small: bool, say) -> tuple[Figures, dict]:
         settings = measure.settings_for(size)
         model = measure.make_model(settings)
         sample = samples[size] = measure.whole_step(model, weeks=2 if size == LARGE else 4)
-        if size == SMALL:
-            say("10k residents: plain Mesa")
-            plain = {kind.__name__: measure.plain_step(model, sample, kind, PLAIN_HOURS)
-                     for kind in (Sitter, Walker)}
-            details["plain_mesa"] = plain
+        if size != LARGE:
+            say(f"{label} residents: plain Mesa")
+            plain = details[f"plain_mesa_{label}"] = {
+                name: measure.plain_step(model, sample, kind, shuffled, PLAIN_REPEATS)
+                for name, kind, shuffled in PLAIN}
         sample["memory"] = measure.memory(model)
         details[label] = {k: v for k, v in sample.items() if k not in ("inputs", "routine")}
         add_step(figures, label, sample, plain)
@@ -104,13 +105,16 @@ def add_step(figures: Figures, label: str, sample: dict, plain: dict) -> None:
     for phase, ns in sample["phases"].items():
         figures.add(f"  {phase}, {label}", ns, "ns per resident-step")
     figures.add(f"bare routine kernel, {label}", sample["bare_ns"], "ns per resident-step")
-    if label == LABELS[SMALL]:
-        figures.add("plain Mesa: routine only, 10k", plain["Sitter"]["ns"], "ns per resident-step")
-        figures.add("plain Mesa, 10k", plain["Walker"]["ns"], "ns per resident-step")
     figures.add(f"whole step / bare kernel, {label}", sample["ns"] / sample["bare_ns"], "")
-    figures.add(f"plain Mesa / whole step, {label}", plain["Walker"]["ns"] / sample["ns"], "")
-    figures.add(f"plain Mesa: routine only / bare kernel, {label}",
-                plain["Sitter"]["ns"] / sample["bare_ns"], "")
+    figures.add(f"  the same per person handled, {label}",
+                sample["ns"] / sample["bare_ns"] * sample["residents"] / sample["people"], "")
+    for name, timed in plain.items():
+        if timed["residents"] == sample["residents"]:
+            figures.add(f"{name}, {label}", timed["ns"], "ns per resident-step")
+        figures.add(f"{name} / whole step, {label}", timed["ns"] / sample["ns"], "")
+    routine = plain["plain Mesa, do, routine only"]["ns"]
+    figures.add(f"plain Mesa, do, routine only / bare kernel, {label}",
+                routine / sample["bare_ns"], "")
 
 
 def add_memory(figures: Figures, fresh: dict) -> None:

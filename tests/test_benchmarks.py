@@ -60,7 +60,7 @@ def test_plain_mesa_follows_the_rules_of_the_bare_kernel(benchmarks, recorded):
     free = model.people.status[:n] == 0
     routine = bare.Routine(model)
     routine.at[:] = 0
-    plain = plain_mesa.PlainModel(model, routine, n, plain_mesa.Sitter, lambda row: 0.0)
+    plain = plain_mesa.PlainModel(model, routine, n, plain_mesa.Sitter)
     apart = 0
     for given in inputs:
         plain.set_hour(given)

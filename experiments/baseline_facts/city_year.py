@@ -9,8 +9,14 @@ import numpy as np
 from citysim.config.compose import compose_study
 from citysim.kernels import aftermath as ev
 from citysim.kernels.life import EMPLOYED, NEET, STUDENT, UNEMPLOYED
-from citysim.kernels.perception import FEAR_DAY, FEAR_NIGHT, PEOPLE, SAFE_NIGHT
-from citysim.kernels.perception import TRUST_CITY, TRUST_POLICE
+from citysim.kernels.perception import (
+    FEAR_DAY,
+    FEAR_NIGHT,
+    PEOPLE,
+    SAFE_NIGHT,
+    TRUST_CITY,
+    TRUST_POLICE,
+)
 from citysim.model.city_model import CityModel
 from citysim.model.simulate import record_of
 

@@ -9,10 +9,27 @@ import numpy as np
 
 from citysim.kernels.jit import kernel
 from citysim.kernels.offending import remember
-from citysim.kernels.people import DAY, EMPTY, FIELD_BITS, FIELD_MASK, FLOW, HOME, OUT, OUT_WOMEN
-from citysim.kernels.people import OUT_YOUNG
-from citysim.kernels.places import CROWD, EMPTY_DWELLING, FRICTION, HOUSEHOLD, LONE, LONE_WOMAN
-from citysim.kernels.places import NEGLECT, VEHICLE
+from citysim.kernels.people import (
+    DAY,
+    EMPTY,
+    FIELD_BITS,
+    FIELD_MASK,
+    FLOW,
+    HOME,
+    OUT,
+    OUT_WOMEN,
+    OUT_YOUNG,
+)
+from citysim.kernels.places import (
+    CROWD,
+    EMPTY_DWELLING,
+    FRICTION,
+    HOUSEHOLD,
+    LONE,
+    LONE_WOMAN,
+    NEGLECT,
+    VEHICLE,
+)
 from citysim.kernels.random import draw2, to_unit, uniform2
 
 # Columns of an event (int32).
@@ -269,8 +286,8 @@ def report_odds(base, victim, hidden, law, support, foreign, trust_police):
 
 
 @kernel
-def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_clear, events, form, report,
-              urgent, clear, detain, detain_days, impact, n_units, unit_place,
+def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_clear, events, form,
+              report, urgent, clear, detain, detain_days, impact, n_units, unit_place,
               unit_busy, x, y, recorded, foreign, trust_police, fear, victimised, household,
               household_first, household_size, household_at_home, at, status, anchors, group, stock,
               offender_person, perceived_risk, offender_group, group_start, groups, memory_place,

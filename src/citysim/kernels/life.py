@@ -121,24 +121,6 @@ def roles(course, key, person, age, employment, active):
 
 
 @kernel
-def households_strain(first, size, quintile, employment, age, low_income, no_work, crowding, strain):
-    """Strain of each household: low income, adults without work, many members."""
-    for h in range(first.size):
-        adults = 0
-        idle = 0
-        for r in range(first[h], first[h] + size[h]):
-            if age[r] >= 18:
-                adults += 1
-                if employment[r] == UNEMPLOYED or employment[r] == NEET:
-                    idle += 1
-        poor = (5.0 - quintile[first[h]]) / 4.0
-        s = low_income * poor + crowding * max(0.0, (size[h] - 4.0) / 4.0)
-        if adults > 0:
-            s += no_work * idle / adults
-        strain[h] = min(1.0, s)
-
-
-@kernel
 def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, home, first, size, strain,
                  tolerance, age, sex, status, late, total, hazard, events, n_events, limit):
     """A day of domestic abuse: hidden, out of strain and tolerant norms.

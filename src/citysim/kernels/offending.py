@@ -136,7 +136,8 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
         here = np.int64(anchors[r, where])
         stamp = np.int64(step) * np.int64(person.size) + i + 1
         n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
-                       memory, neighbour_start, neighbours, candidate, candidate_weight, mark, stamp)
+                       memory, neighbour_start, neighbours, candidate, candidate_weight, mark,
+                       stamp)
         recall(i, n, candidate, memory_place, memory, neighbour_start, neighbours, own, near)
         total_worth = 0.0
         for c in range(n):

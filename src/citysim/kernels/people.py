@@ -1,9 +1,10 @@
 """Residents, commuters and visitors through one step: choose, travel, leave traces.
 
 The pass walks the people table in memory order, block by block: first everyone in the block
-decides, then those who change place travel. Only they touch place memory: stocks of who is where change by whole numbers, and every segment of a walked trip
-gets one packed count and gives back its cue of insecurity. Whole numbers do not depend on
-order, so any split into chunks gives the same result.
+decides, then those who change place travel. Only they touch place memory: stocks of who is
+where change by whole numbers, and every segment of a walked trip gets one packed count and
+gives back its cue of insecurity. Whole numbers do not depend on order, so any split into
+chunks gives the same result.
 """
 
 import numpy as np
@@ -116,8 +117,8 @@ def travel(n_trips, trip_person, trip_from, trip_to, legs, dark, at, anchors, ro
     """Walk the listed trips, each by way of home; returns the number of segments walked.
 
     Every segment counts the passage and gives its cue. Fear moves towards the mean cue of the
-    way, weighed by the person's sensitivity: fast upwards, slowly downwards. Written in one piece: a call
-    would pass two dozen arrays by value, which costs more than the walk.
+    way, weighed by the person's sensitivity: fast upwards, slowly downwards. Written in one
+    piece: a call would pass two dozen arrays by value, which costs more than the walk.
     """
     n_hops = 0
     for i in range(n_trips):

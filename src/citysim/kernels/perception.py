@@ -33,7 +33,8 @@ class Mind(NamedTuple):
 
 @kernel
 def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie_start, ties, fear,
-             fear_before, trust_police, police_before, trust_city, city_before, caution, cell, sums):
+             fear_before, trust_police, police_before, trust_city, city_before, caution, cell,
+             sums):
     """Close the day of residents ``lo`` to ``hi - 1``; ``*_before`` hold this morning's values.
 
     ``cell`` is each resident's row in ``sums`` (float64 (cells, 7)), which is added to.

@@ -12,7 +12,6 @@ from citysim.kernels.jit import kernel
 from citysim.kernels.people import (
     CUE,
     CUE_SCALE,
-    DAY,
     EMPTY,
     FIELD_BITS,
     FIELD_MASK,

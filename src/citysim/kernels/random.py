@@ -16,9 +16,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _PARTNER = np.uint64(0xD1B54A32D192ED03)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-_TO_UNIT = 1.0 / 9007199254740992.0  # 2**-53
-_HALF = 0.5 / 9007199254740992.0
+_S30, _S27, _S31, _S12 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(12)
+_TO_UNIT = 1.0 / 4503599627370496.0  # 2**-52
 
 
 @kernel
@@ -51,7 +50,7 @@ def draw2(key, entity, partner):
 @kernel
 def to_unit(bits):
     """Map 64 bits to a float in the open interval (0, 1)."""
-    return np.float64(bits >> _S11) * _TO_UNIT + _HALF
+    return (np.float64(bits >> _S12) + 0.5) * _TO_UNIT
 
 
 @kernel

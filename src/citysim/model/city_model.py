@@ -262,7 +262,8 @@ class CityModel(mesa.Model):
         s = self.places
         in_day = self.calendar.day(self.step_index - 1)
         self.recorder.close_day(
-            day=in_day, steps_per_hour=1.0 / self.settings.step_hours, upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
+            day=in_day, steps_per_hour=1.0 / self.settings.step_hours,
+            upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
             cost=self.programme.ledger.total, efficacy=self.efficacy.copy())
 
     @property

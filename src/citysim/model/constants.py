@@ -95,7 +95,8 @@ def read_offences(settings, scale: float) -> Offences:
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)), female=column("female"),
         report=column("report"), clear=column("clear", factor=float(law)),
-        detain=column("detain"), detain_days=column("detain_days"), impact=column("impact", factor=float(settings.model.fear.enabled)),
+        detain=column("detain"), detain_days=column("detain_days"),
+        impact=column("impact", factor=float(settings.model.fear.enabled)),
         urgent=column("urgent", np.bool_), street=column("street", np.bool_),
         in_total=column("in_total", np.bool_))
 
@@ -103,7 +104,7 @@ def read_offences(settings, scale: float) -> Offences:
 def read_constants(settings, scale: float, step_hours: float) -> Constants:
     """Bundle the settings of all mechanisms for the kernels."""
     m = settings.model
-    on = {name: bool(m[name].enabled) for name in m}
+    on = {name: bool(m[name].get("enabled", True)) for name in m}
     return Constants(
         watch=_watch(m, on, scale),
         target=Target(

@@ -194,7 +194,8 @@ def follow_up(m, begin: int, end: int) -> None:
         p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,
         m.groups.items, f.memory_place, f.memory, f.released_at, f.crimes, f.arrests, o.street)
     if m.settings.model.upkeep.enabled:
-        upkeep.mark_damage(begin, end, r.events, o.form, 1.0 - (1.0 - m.constants.ageing.damage) ** (1.0 / m.scale), s.disorder)
+        damage = 1.0 - (1.0 - m.constants.ageing.damage) ** (1.0 / m.scale)
+        upkeep.mark_damage(begin, end, r.events, o.form, damage, s.disorder)
 
 
 def observe(m) -> None:

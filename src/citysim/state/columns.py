@@ -41,7 +41,8 @@ PLACES = (
     C("camera", "f4", "share", "share of the segment in view of a camera", 0, 1),
     C("closing_hour", "f4", "h", "hour at which venues close, counted past midnight (25 = 01:00)",
       12, 30, default=24),
-    C("alcohol", "f4", "share", "share of evening venues that are led by alcohol", 0, 1, default=0.6),
+    C("alcohol", "f4", "share", "share of evening venues that are led by alcohol", 0, 1,
+      default=0.6),
     C("events", "f4", "events/week", "evening events without an alcohol lead", 0, 50),
     C("services", "f4", "services", "staffed public services open in the evening and night", 0, 20),
     C("hosts", "f4", "hosts", "street hosts present during the host shift", 0, 20),
@@ -58,7 +59,7 @@ PLACES = (
     C("certainty", "f4", "share", "perceived certainty of being seen, stopped or caught", 0, 1),
     C("unease", "f4", "share", "cue of insecurity that a passer-by takes in", 0, 1),
     C("unease_day", "f4", "share", "the cue by day, as neighbours have come to know it", 0, 1),
-    C("unease_night", "f4", "share", "the cue after dark, as neighbours have come to know it", 0, 1),
+    C("unease_night", "f4", "share", "the cue after dark, as neighbours know it", 0, 1),
     C("patrol_minutes", "f4", "min", "officers' dwell in the step", 0),
     C("recorded", "f4", "crimes", "recorded street crime, fading (memory of the police)", 0),
 )

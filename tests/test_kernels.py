@@ -1,0 +1,263 @@
+"""How people choose and travel: the compiled pass against a plain one, and conservation."""
+
+import copy
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from citysim.kernels import parallel as chunks
+from citysim.kernels import people, random, streams
+from citysim.model import phases
+
+SCALE = 1 << 16
+
+
+def route_of(model, person, anchor):
+    """Places walked from home to an anchor; none to home itself."""
+    return [] if anchor == 0 else list(model.population.route(person, anchor))
+
+
+def wanted(model, r, pull, decay):
+    """Where a person wants to be, from the words of the docstring."""
+    p, hour, dark = model.people, model.hour_of_week, model.dark
+    activity = model.population.timetables[p.timetable[r], (hour - int(p["shift"][r])) % 168]
+    if activity in (0, 1):
+        return 0
+    if activity == 2:
+        return 1 if p.anchors[r, 1] != p.anchors[r, 0] else 0
+    weights = [1.0]
+    for anchor in (2, 3, 4):
+        w = float(pull[p.anchors[r, anchor], p.group[r]]) * float(p.caution[r, dark])
+        if p.at[r] == anchor:
+            w *= float(model.stay)
+        else:
+            mode = (int(p.modes[r]) >> (2 * (anchor - 1))) & 3
+            w *= float(decay[mode, p.minutes[r, anchor - 1]])
+        weights.append(w)
+    u = random.uniform(model.key(streams.CHOICE), r) * sum(weights)
+    steps = np.cumsum(weights)
+    if np.abs(steps - u).min() < 1e-4 * steps[-1]:
+        return None  # too close to call in single precision
+    return (0, 2, 3, 4)[int(np.searchsorted(steps, u, side="right"))]
+
+
+def walk(model, r, start, end, cue, seen):
+    """What a trip leaves behind and takes in; writes into ``seen``."""
+    p, f = model.people, model.settings.model.fear
+    way = route_of(model, r, start) + route_of(model, r, end)
+    heat = float(p.aggression[r]) * int(p.intoxication[r]) / 255 * SCALE / 3600
+    for s in way:
+        seen["flow"][s] += [1, p.sex[r] == 1, p.age[r] < 25]
+        seen["friction"][s] += int(np.float32(heat) * model.seconds[s])
+    if way:
+        target = min(1.0, float(p.sensitivity[r]) * np.mean([cue[s] for s in way]))
+        gap = target - p.fear[r, model.dark]
+        seen["fear"][r] = p.fear[r, model.dark] + gap * (f.rise if gap > 0 else f.fall)
+
+
+def plain_move(model):
+    """The whole phase of moving in plain Python."""
+    p = model.people
+    decay = phases.travel_decay(model)
+    cue = model.place_rows[:, people.CUE] / people.CUE_SCALE
+    n = len(model.places)
+    seen = {"flow": np.zeros((n, 3), int), "friction": np.zeros(n, np.int64),
+            "fear": {}, "at": p.at.copy(), "unsure": set()}
+    for r in range(len(p)):
+        here = int(p.at[r])
+        if here >= 2 and p.status[r] == 0:
+            s = p.anchors[r, here]
+            level = min(float(p.intoxication[r] + model.drink[s] * p.substance[r]), 255.0)
+            p.intoxication[r] = int(level)
+            seen["friction"][s] += int(float(p.aggression[r]) * (0.12 + level / 255) * SCALE)
+        there = here if p.status[r] else wanted(model, r, model.pull, decay)
+        if there is None:
+            seen["unsure"].add(r)
+        elif there != here:
+            walk(model, r, here, there, cue, seen)
+            seen["at"][r] = there
+    return seen
+
+
+def recount(model):
+    """Stocks by place from where everyone is."""
+    p, h = model.people, model.households
+    stock = np.zeros_like(model.stock)
+    for r in np.flatnonzero(p.status == 0):
+        at = p.at[r]
+        s = p.anchors[r, at]
+        if at == 0:
+            stock[s, people.HOME] += p.household[r] >= 0
+        elif at == 1:
+            stock[s, people.DAY] += 1
+        else:
+            stock[s, people.OUT] += 1
+            stock[s, people.OUT_WOMEN] += p.sex[r] == 1
+            stock[s, people.OUT_YOUNG] += p.age[r] < 25
+    home = np.bincount(p.household[(p.household >= 0) & (p.at == 0) & (p.status == 0)],
+                       minlength=len(h))
+    np.add.at(stock[:, people.EMPTY], h.home[home == 0], 1)
+    return stock, home
+
+
+def unpack(rows):
+    """Passages of all, women, and under 25 from the packed counter."""
+    flow = rows[:, people.FLOW]
+    mask = np.uint64(people.FIELD_MASK)
+    return np.stack([(flow >> np.uint64(people.FIELD_BITS * k)) & mask for k in range(3)], 1)
+
+
+@pytest.mark.parametrize("when", ["evening", "morning"])
+def test_moving_agrees_with_a_plain_pass(when, request):
+    model = request.getfixturevalue(when)
+    phases.clock(model)
+    plain = copy.deepcopy(model)
+    before = model.people.fear.copy()
+    phases.move(model)
+    phases.places.pulls(0, len(plain.places), plain.hour, *(
+        plain.places[c] for c in ("closing_hour", "venues", "alcohol", "events", "services",
+                                  "retail", "green", "leisure", "shops", "lighting", "unease")),
+        plain.constants.tastes, plain.constants.sensitivity, plain.drink_rate, plain.pull,
+        plain.drink)
+    seen = plain_move(plain)
+    assert len(seen["unsure"]) < 10, "single precision is in doubt for a handful only"
+    sure = np.setdiff1d(np.arange(len(model.people)), list(seen["unsure"]))
+    assert (seen["at"] != plain.people.at)[sure].sum() > 100, "the hour must hold trips"
+    np.testing.assert_array_equal(model.people.at[sure], seen["at"][sure])
+    if not seen["unsure"]:
+        np.testing.assert_array_equal(unpack(model.place_rows), seen["flow"])
+    # whole numbers are cut off from products in single precision: one unit a passage
+    passages = seen["flow"][:, 0] + np.bincount(
+        plain.people.anchors[np.arange(len(plain.people)), plain.people.at],
+        minlength=len(plain.places))
+    slack = passages + 1e-6 * seen["friction"] + 10 * SCALE * bool(seen["unsure"])
+    assert (np.abs(model.friction - seen["friction"]) <= slack).all()
+    d = model.dark
+    for r, fear in seen["fear"].items():
+        if r not in seen["unsure"]:
+            assert model.people.fear[r, d] == pytest.approx(fear, abs=1e-5)
+    still = np.setdiff1d(sure, list(seen["fear"]))
+    np.testing.assert_array_equal(model.people.fear[still], before[still])
+    np.testing.assert_array_equal(model.people.fear[:, 1 - d], before[:, 1 - d])
+
+
+def test_who_moved_and_how_much_is_told(evening):
+    before = evening.people.at.copy()
+    phases.clock(evening)
+    phases.move(evening)
+    after = evening.people.at
+    went = before != after
+    expected = np.where(went, 1 + 5 * before.astype(int) + after, 0)
+    np.testing.assert_array_equal(evening.moved, expected)
+    assert evening.trips[:, 0].sum() == went.sum()
+    hops = sum(len(route_of(evening, r, before[r])) + len(route_of(evening, r, after[r]))
+               for r in np.flatnonzero(went))
+    assert evening.trips[:, 1].sum() == hops
+    assert unpack(evening.place_rows)[:, 0].sum() == hops
+
+
+def test_stocks_are_a_recount_of_people_after_a_week(busy_week):
+    assert (busy_week.people.status == 1).sum() > 0, "detention must be among what is counted"
+    stock, home = recount(busy_week)
+    np.testing.assert_array_equal(busy_week.stock, stock)
+    np.testing.assert_array_equal(busy_week.households.at_home, home)
+
+
+def test_nobody_is_lost_or_in_two_places(busy_week):
+    p, n = busy_week.people, busy_week.n_residents
+    in_town = busy_week.stock[:, [people.HOME, people.DAY, people.OUT]].sum()
+    outsiders_away = ((p.at == 0) & (np.arange(len(p)) >= n)).sum()
+    assert in_town + outsiders_away + (p.status == 1).sum() == len(p)
+    assert (busy_week.stock >= 0).all() and (p.at[p.status == 1] == 0).all()
+
+
+def test_people_in_detention_neither_move_nor_drink(evening):
+    inside = np.flatnonzero(evening.people.at[:evening.n_residents] >= 2)[:50]
+    evening.people.status[inside] = 1
+    drunk = evening.people.intoxication[inside].copy()
+    phases.clock(evening)
+    phases.move(evening)
+    assert len(inside) == 50 and (evening.moved[inside] == 0).all()
+    np.testing.assert_array_equal(evening.people.intoxication[inside], drunk)
+
+
+def test_a_choice_is_made_in_proportion_to_weights():
+    n, w = 20_000, np.float32([0.5, 0.25, 2.0])
+    key = random.address(5, 6, 7)
+    chosen = [people.pick(np.float32(random.uniform(key, i)), *w) for i in range(n)]
+    counts = np.bincount(chosen, minlength=5)[[0, 2, 3, 4]]
+    share = np.array([1, *w]) / (1 + w.sum())
+    assert stats.chisquare(counts, n * share).pvalue > 1e-4
+
+
+def test_the_order_of_blocks_and_chunks_does_not_matter(evening):
+    """Five chunks, merged, against one pass: presence, friction, minds and stocks."""
+    phases.clock(evening)
+    other = copy.deepcopy(evening)
+    other.threads = 5
+    other.people_bounds = chunks.chunk_bounds(len(other.people), 5, other.households.first)
+    other.place_bounds = chunks.chunk_bounds(len(other.places), 5)
+    other.chunk_rows = np.zeros((5, *other.place_rows.shape), np.uint64)
+    other.chunk_stocks = np.zeros((5, *other.stock.shape), np.int32)
+    other.chunk_friction = np.zeros((5, len(other.places)), np.int64)
+    other.trips = np.zeros((5, 3), np.int64)
+    phases.move(evening)
+    phases.move(other)
+    assert evening.trips[0, 0] > 100
+    for name in ("place_rows", "stock", "friction", "moved"):
+        np.testing.assert_array_equal(getattr(evening, name), getattr(other, name), name)
+    for name in evening.people:
+        np.testing.assert_array_equal(evening.people[name], other.people[name], name)
+    np.testing.assert_array_equal(evening.households.at_home, other.households.at_home)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 64])
+def test_chunks_cover_everyone_once_and_split_no_household(town_world, pieces):
+    starts, n = town_world.population.households.first, len(town_world.population.people)
+    bounds = chunks.chunk_bounds(n, pieces, starts)
+    assert bounds[0] == 0 and bounds[-1] == n and (np.diff(bounds) >= 0).all()
+    inside = bounds[1:-1]
+    household = town_world.population.people.household
+    assert all(household[b] < 0 or household[b] != household[b - 1] for b in inside)
+
+
+def test_a_later_closing_hour_never_keeps_anybody_in(town):
+    """With the same luck, whoever was out at night is still out when bars close later."""
+    early, late = (town({"model.fear.enabled": False}) for _ in range(2))
+    early.places.closing_hour = 23
+    late.places.closing_hour = 28
+    more = 0
+    for _ in range(30):
+        early.step()
+        late.step()
+        out = [m.people.at >= 2 for m in (early, late)]
+        assert (out[1] | ~out[0]).all()
+        more += (out[1] & ~out[0]).sum()
+    assert more > 0
+
+
+def test_fear_keeps_in_and_offers_draw_out(evening):
+    phases.clock(evening)
+    at = []
+    for caution, offer in ((1.0, 1.0), (0.3, 1.0), (1.0, 3.0)):
+        m = copy.deepcopy(evening)
+        m.people.caution = caution
+        m.constants.tastes[:] *= offer
+        phases.move(m)
+        at.append(m.people.at >= 2)
+    assert (at[0] | ~at[1]).all() and at[0].sum() > at[1].sum()
+    assert (at[2] | ~at[0]).all() and at[2].sum() > at[0].sum()
+
+
+def test_night_buses_matter_only_at_night_and_to_those_who_ride(evening):
+    phases.clock(evening)
+    rare = phases.travel_decay(evening)
+    evening.city_row.night_headway = 10
+    often = phases.travel_decay(evening)
+    assert (often[phases.MODE_TRANSIT] > rare[phases.MODE_TRANSIT]).all()
+    others = [k for k in range(4) if k != phases.MODE_TRANSIT]
+    np.testing.assert_array_equal(often[others], rare[others])
+    evening.step_index -= 10
+    phases.clock(evening)
+    np.testing.assert_array_equal(phases.travel_decay(evening)[0], phases.travel_decay(evening)[1])

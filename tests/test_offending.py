@@ -1,0 +1,299 @@
+"""Offenders: who is moved, what is weighed, what is chosen, and what is remembered."""
+
+import copy
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from citysim.kernels import aftermath, offending, random, streams
+from citysim.model import phases
+
+LEAST_P = 1e-4
+
+
+@pytest.fixture
+def hour(evening):
+    """Saturday 22:00 before offenders decide; many of them have memories."""
+    for _, phase in phases.PHASES[:5]:
+        phase(evening)
+    assert phases.PHASES[5][0] == "offenders"
+    f, rng = evening.offenders, np.random.default_rng(5)
+    f.memory_place = rng.integers(-1, len(evening.places), f.memory_place.shape)
+    f.memory = rng.uniform(0, 1, f.memory.shape) * (f.memory_place >= 0)
+    f.propensity = 3 * f.propensity
+    return evening
+
+
+def rate(m, i):
+    """Motivations expected in the hour."""
+    f, d, r = m.offenders, m.constants.drive, m.offenders.person[i]
+    factor = {0: d.at_home, 1: d.at_day_place}.get(int(m.people.at[r]), d.out)
+    return (d.rate * f.propensity[i] * factor * (1 + d.memory_drive * f.memory[i].sum())
+            * math.exp(-d.arrest_weight * f.perceived_risk[i]))
+
+
+def known(m, i):
+    """Places thought of, with their weight: the first reason to think of a place counts."""
+    f, p, r = m.offenders, m.people, m.offenders.person[i]
+    here = int(p.anchors[r, p.at[r]])
+    near = m.neighbours
+    order = [(here, 1), *((s, 1) for s in near[here])]
+    for place, strength in zip(f.memory_place[i], f.memory[i], strict=True):
+        if place >= 0 and strength > 0.01:
+            order += [(place, 1), *((s, 1) for s in near[place])]
+    order += [(s, 1) for s in m.population.route(r, 1)]
+    if p.at[r] > 1:
+        order += [(s, 1) for s in m.population.route(r, int(p.at[r]))]
+    order += [(s, 1) for s in p.anchors[r, 1:]]
+    for haunt in f.haunts[i]:
+        order += [(s, m.constants.drive.prowl) for s in (haunt, *near[haunt])]
+    weight = {}
+    for place, w in order:
+        if len(weight) < offending.MAX_CANDIDATES:
+            weight.setdefault(int(place), w)
+    return here, weight
+
+
+def worth(m, i):
+    """Worth of every known opportunity, {place: array by offence}."""
+    f, s, k, d = m.offenders, m.places, m.constants.offences, m.constants.drive
+    here, weight = known(m, i)
+    out = {}
+    for place, w in weight.items():
+        away = math.hypot(s.x[place] - s.x[here], s.y[place] - s.y[here])
+        own = near = 0.0
+        for spot, strength in zip(f.memory_place[i], f.memory[i], strict=True):
+            if spot == place:
+                own += strength
+            elif spot >= 0 and place in m.neighbours[spot]:
+                near += strength
+        out[place] = (m.value[place] * w * math.exp(-away / d.effort)
+                      * (1 + k.memory_own * own + k.memory_near * near))
+    return out
+
+
+def plain_offend(m):
+    """Hazards and acts {row of offender: (place, offence)} in plain Python."""
+    hazard = np.zeros_like(m.recorder.hazard)
+    acts, motivated = {}, 0
+    for i, r in enumerate(m.offenders.person):
+        luck = random.uniform(m.key(streams.MOTIVATION), r)
+        if not m.offenders.active[i] or m.people.status[r] or luck >= rate(m, i):
+            continue
+        motivated += 1
+        weights = worth(m, i)
+        total = sum(w.sum() for w in weights.values())
+        for place, w in weights.items():
+            hazard[place] += w / (1 + total)
+        if random.uniform(m.key(streams.COMMIT), r) < total / (1 + total):
+            late = {(s, o): -math.log(random.uniform2(m.key(streams.TARGET), r,
+                                                      s * len(w) + o)) / w[o]
+                    for s, w in weights.items() for o in range(len(w)) if w[o] > 0}
+            acts[i] = min(late, key=late.get)
+    return hazard, acts, motivated
+
+
+def offend(m):
+    """The phase of offenders alone, without frictions; events as rows."""
+    k = m.constants.offences
+    k.level[k.of_form(phases.places.FRICTION)] = 0
+    before = m.recorder.n_events
+    m.recorder.hazard[:] = 0
+    m.recorder.total[:] = 0
+    phases.offenders(m)
+    return m.recorder.events[before:m.recorder.n_events]
+
+
+def test_offending_agrees_with_a_plain_pass(hour):
+    m = hour
+    hazard, acts, motivated = plain_offend(m)
+    assert motivated > 20 and len(acts) > 5
+    before = m.recorder.motivated
+    events = offend(m)
+    assert m.recorder.motivated - before == motivated
+    np.testing.assert_allclose(m.recorder.hazard, hazard, rtol=1e-4, atol=1e-12)
+    np.testing.assert_allclose(m.recorder.total, hazard.sum(axis=0), rtol=1e-4)
+    found = {int(e[aftermath.OFFENDER]): (int(e[aftermath.PLACE]), int(e[aftermath.OFFENCE]))
+             for e in events}
+    assert found == acts
+    assert (events[:, aftermath.STEP] == m.step_index).all()
+    assert (events[:, aftermath.VICTIM] == -1).all()
+
+
+def test_motivated_offenders_are_the_same_whatever_is_on_offer(hour):
+    other = copy.deepcopy(hour)
+    other.value[:] *= 0.5
+    counts = []
+    for m in (hour, other):
+        before = m.recorder.motivated
+        events = offend(m)
+        counts.append((m.recorder.motivated - before, {int(e[3]) for e in events},
+                       m.recorder.total.sum()))
+    assert counts[0][0] == counts[1][0]
+    assert counts[1][1] <= counts[0][1], "with less on offer nobody new begins"
+    assert counts[1][2] < counts[0][2]
+
+
+def test_one_worse_place_leaves_the_choices_of_others_alone(hour):
+    """Only whom a place tempted is moved by what happens to it; the race keeps the rest."""
+    other = copy.deepcopy(hour)
+    acts = {int(e[3]): tuple(e[1:3]) for e in offend(copy.deepcopy(hour))}
+    place = Counter(p for p, _ in acts.values()).most_common(1)[0][0]
+    other.value[place] *= 0.01
+    after = {int(e[3]): tuple(e[1:3]) for e in offend(other)}
+    kept = {i for i, (p, _) in acts.items() if p != place}
+    assert kept and len(kept) < len(acts)
+    for i in kept & set(after):
+        assert after[i] == acts[i]
+    assert set(after) <= set(acts)
+
+
+@pytest.mark.parametrize("form", range(10))
+def test_a_heavier_weight_of_certainty_never_raises_the_offence(hour, form):
+    lighter = copy.deepcopy(hour)
+    k = hour.constants.offences
+    k.beta[form] += 1.0
+    sums = []
+    for m in (hour, lighter):
+        phases.observe_places(m)
+        phases.offenders(m)
+        sums.append(m.recorder.total[form])
+    if k.form[form] == phases.places.HOUSEHOLD:
+        assert sums[0] == sums[1] == 0
+    elif k.form[form] == phases.places.SHOP:
+        assert sums[0] == sums[1] == 0, "shops are shut at this hour"
+    else:
+        assert sums[0] < sums[1]
+
+
+def test_without_value_or_motive_nothing_happens(hour):
+    empty = copy.deepcopy(hour)
+    empty.value[:] = 0
+    assert len(offend(empty)) == 0 and empty.recorder.total.sum() == 0
+    assert empty.recorder.motivated > 0
+    hour.offenders.active = 0
+    hour.recorder.motivated = 0
+    assert len(offend(hour)) == 0 and hour.recorder.motivated == 0
+
+
+def test_people_in_detention_do_not_offend(hour):
+    expected = {i for i, (p, o) in plain_offend(hour)[1].items()}
+    inside = sorted(expected)[:len(expected) // 2]
+    hour.people.status[hour.offenders.person[inside]] = 1
+    assert {int(e[3]) for e in offend(hour)} == expected - set(inside)
+
+
+def test_a_full_record_stays_in_bounds(hour):
+    hour.recorder.LIMIT = hour.recorder.n_events + 2
+    assert len(offend(hour)) == 2
+
+
+def test_the_race_is_won_in_proportion_to_weight():
+    weight = np.zeros((offending.MAX_CANDIDATES, 10))
+    weight[:3, :2] = [[1, 2], [0, 3], [0.5, 1.5]]
+    candidate = np.arange(offending.MAX_CANDIDATES) * 7 + 1
+    n = 8000
+    key = random.address(1, 2, 3)
+    won = Counter(offending.race(key, r, 3, 10, candidate, weight) for r in range(n))
+    assert all(weight[(s - 1) // 7, o] > 0 for s, o in won)
+    shares = weight[:3, :2].ravel()
+    counts = [won[7 * c + 1, o] for c in range(3) for o in range(2)]
+    assert counts[2] == 0
+    there = shares > 0
+    assert stats.chisquare(np.array(counts)[there],
+                           n * shares[there] / shares.sum()).pvalue > LEAST_P
+
+
+def test_a_race_without_runners_has_no_winner():
+    nothing = np.zeros((offending.MAX_CANDIDATES, 10))
+    candidate = np.arange(offending.MAX_CANDIDATES)
+    assert offending.race(np.uint64(1), 3, 5, 10, candidate, nothing) == (-1, -1)
+
+
+def test_acts_come_as_often_as_their_hazard_says(town, busy_changes):
+    """Counted acts against expected ones over a week, per offence."""
+    m = town(busy_changes, seed=4)
+    expected = np.zeros(len(m.constants.offences.names))
+    acts = expected.copy()
+    for _ in range(168):
+        for _, phase in phases.PHASES[:5]:
+            phase(m)
+        before = m.recorder.n_events
+        phases.offenders(m)
+        new = m.recorder.events[before:m.recorder.n_events, aftermath.OFFENCE]
+        acts += np.bincount(new, minlength=len(acts))
+        expected += m.recorder.total
+        m.recorder.total[:] = 0
+        m.recorder.n_events = before
+        m.step_index += 1
+    # A sum of independent choices varies by no more than a Poisson number of the same mean.
+    enough = expected > 20
+    assert enough.sum() >= 7
+    assert (np.abs(acts - expected)[enough] < 4.5 * np.sqrt(expected[enough])).all()
+
+
+def test_offenders_start_as_asked(town):
+    m = town({"model.offending.active_share": 0.5, "model.offending.role_share": 0.1})
+    f, n = m.offenders, len(m.offenders)
+    ages = m.people.age[:m.n_residents]
+    assert n == round(0.1 * ((ages >= 12) & (ages <= 69)).sum())
+    assert len(np.unique(f.person)) == n and (f.person < m.n_residents).all()
+    assert stats.binomtest(int(f.active.sum()), n, 0.5).pvalue > LEAST_P
+    assert f.propensity.mean() == pytest.approx(1, rel=1e-5) and (f.propensity >= 0).all()
+    np.testing.assert_array_equal(m.role[f.person], np.arange(n))
+    assert (m.role >= 0).sum() == n
+    for i in np.flatnonzero(f.group >= 0)[:50]:
+        mates = m.groups[f.group[i]]
+        assert i in mates and len(mates) > 1
+    f.validate()
+
+
+# --- memory
+
+
+def test_memories_fade_by_half_in_a_half_life(town):
+    m = town({"model.near_repeat.half_life": 5})
+    memory = np.full((3, 4), 0.8, np.float32)
+    for _ in range(5):
+        offending.fade_memories(memory, m.constants.keep_memory)
+    np.testing.assert_allclose(memory, 0.4, rtol=1e-5)
+
+
+def test_the_weakest_memory_gives_way():
+    place = np.array([[3, 8, 5, -1]], np.int32)
+    memory = np.array([[0.5, 0.2, 0.9, 0.0]], np.float32)
+    offending.remember(0, 11, 1.0, place, memory)
+    assert place.tolist() == [[3, 8, 5, 11]] and memory[0, 3] == 1
+    offending.remember(0, 12, 1.0, place, memory)
+    assert place.tolist() == [[3, 12, 5, 11]]
+    offending.remember(0, 5, 0.3, place, memory)
+    assert place.tolist() == [[3, 12, 5, 11]] and memory[0, 2] == np.float32(0.9)
+    offending.remember(0, 3, 0.7, place, memory)
+    assert memory[0, 0] == np.float32(0.7)
+
+
+def test_a_success_draws_the_offender_back_and_next_door(hour):
+    m = hour
+    m.offenders.memory = 0
+    m.offenders.memory_place = -1
+    bare = plain_offend(m)[0]
+    i = int(np.argmax([rate(m, j) * m.offenders.active[j] * (m.people.status[r] == 0)
+                       for j, r in enumerate(m.offenders.person)]))
+    place = known(m, i)[0]
+    m.offenders.memory_place[i, 0], m.offenders.memory[i, 0] = place, 1.0
+    # only this offender is moved, whatever the luck
+    m.offenders.propensity = 0
+    m.offenders.propensity[i] = 1e6
+    without = copy.deepcopy(m)
+    without.offenders.memory = 0
+    without.offenders.memory_place = -1
+    offend(m)
+    offend(without)
+    here = m.recorder.hazard[place].sum()
+    next_door = m.recorder.hazard[m.neighbours[place]].sum()
+    assert here > without.recorder.hazard[place].sum() > 0
+    assert next_door > without.recorder.hazard[m.neighbours[place]].sum() > 0
+    assert bare.sum() > 0

@@ -1,0 +1,255 @@
+"""Presence, guardianship, opportunity, friction and pull of places against plain formulas."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+
+from citysim.kernels import people, places, random
+from citysim.kernels.places import FORMS
+from citysim.model import phases
+
+CLOSE = {"rtol": 2e-5, "atol": 1e-9}
+
+
+@pytest.fixture
+def hour(evening):
+    """Saturday 22:00 with patrols out, seen up to the places."""
+    return seen(evening)
+
+
+def seen(model):
+    for phase in (phases.clock, phases.policies, phases.move, phases.guardians,
+                  phases.observe_places):
+        phase(model)
+    return model
+
+
+def look_again(model):
+    """Watch the places again after a test has changed something; counts stay."""
+    phases.observe_places(model)
+    return model.places
+
+
+def plain_watch(m, s):
+    """Present, women, young, guardianship, certainty and unease of one place."""
+    p, w, h = m.places, m.constants.watch, m.hour
+    flow = int(m.place_rows[s, people.FLOW])
+    bits = people.FIELD_BITS
+    passing = p.length[s] / m.settings.model.guardianship.walking_speed / h.step_seconds
+    counts = [(flow >> (bits * k)) & ((1 << bits) - 1) for k in range(3)]
+    out = m.stock[s, [people.OUT, people.OUT_WOMEN, people.OUT_YOUNG]]
+    n, women, young = (c * passing + o * w.outdoors for c, o in zip(counts, out, strict=True))
+    light = max(h.daylight, p.lighting[s])
+    venues = p.venues[s] if h.evening and h.clock < p.closing_hour[s] else 0
+    staff = p.services[s] * h.services_open + p.hosts[s] * h.hosts_on
+    eyes = (n + w.home_eyes * m.stock[s, people.HOME] * h.awake
+            + w.shop_eyes * p.shops[s] * h.shops_open + w.venue_eyes * venues
+            + w.service_eyes * p.services[s] * h.services_open
+            + w.host_eyes * p.hosts[s] * h.hosts_on)
+    guard = (m.efficacy[p.district[s]] * (w.blind + (1 - w.blind) * light)
+             * (1 - math.exp(-eyes / w.saturation)) * (1 - w.disorder_loss * p.disorder[s]))
+    guard = min(1, guard)
+    unseen = 1.0
+    for share, amount in ((w.certainty_informal, guard), (w.certainty_patrol, p.deterrence[s]),
+                          (w.certainty_light, light), (w.certainty_camera, p.camera[s])):
+        unseen *= 1 - share * amount
+    night = 1 - h.daylight
+    cue = (w.unease_dark * night * (1 - p.lighting[s]) + w.unease_disorder * p.disorder[s]
+           + w.unease_empty * night * math.exp(-eyes / w.empty_scale))
+    cue *= 1 - w.comfort * (1 - math.exp(-(staff + p.patrol_minutes[s] / 15)))
+    return n, women, young, guard, 1 - unseen, min(1, max(0, cue))
+
+
+def plain_value(m, s, o):
+    """Worth of one offence at one place."""
+    t, k, p = m.constants.target, m.constants.offences, m.places
+    n, form = float(p.present[s]), FORMS[k.form[o]]
+    half = k.half[o]
+    targets = {
+        "crowd": lambda: n * n / (n + half),
+        "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-n / half),
+        "empty_dwelling": lambda: m.stock[s, people.EMPTY],
+        "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
+        "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
+        "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-n / half),
+        "neglect": lambda: ((1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
+                            * (1 + t.youth_feed * m.young[s] / (m.young[s] + 1))),
+        "friction": lambda: 0.0, "household": lambda: 0.0}[form]()
+    return (k.level[o] * m.attract[s, o] * targets
+            * math.exp(-k.beta[o] * float(p.certainty[s])))
+
+
+@pytest.mark.parametrize("when", ["evening", "morning"])
+def test_watching_agrees_with_plain_formulas(when, request):
+    m = request.getfixturevalue(when)
+    m.places.camera[::3] = 0.5
+    m.places.hosts[::4] = 1
+    m.places.services[::5] = 1
+    seen(m)
+    got = np.stack([m.places.present, m.women, m.young, m.places.guardianship,
+                    m.places.certainty, m.places.unease], 1)
+    expected = np.array([plain_watch(m, s) for s in range(len(m.places))])
+    assert (expected[:, 0] > 0).mean() > 0.5
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(m.place_rows[:, people.CUE] / people.CUE_SCALE, expected[:, 5],
+                               atol=2e-6)
+
+
+@pytest.mark.parametrize("when", ["evening", "morning"])
+def test_opportunities_agree_with_plain_formulas(when, request):
+    m = seen(request.getfixturevalue(when))
+    expected = [[plain_value(m, s, o) for o in range(m.value.shape[1])]
+                for s in range(len(m.places))]
+    assert np.count_nonzero(expected) > 100
+    np.testing.assert_allclose(m.value, expected, rtol=1e-4, atol=1e-12)
+
+
+def test_pulls_agree_with_plain_formulas(evening):
+    m, r = evening, evening.settings.model.routine
+    m.places.events[::3] = 2
+    m.places.services[::4] = 1
+    phases.clock(m)
+    unease = m.places.unease.copy()
+    phases.move(m)
+    p, h, k = m.places, m.hour, m.constants
+    tastes = np.array([r[f"taste_{n}"] for n in ("alcohol", "other_venues", "shops", "green",
+                                                 "events", "services")]) * r.offer
+    night = 1 - h.daylight
+    for s in range(len(p)):
+        venues = p.venues[s] * (h.clock < p.closing_hour[s])
+        offer = np.array([
+            math.sqrt(venues * p.alcohol[s]), math.sqrt(venues * (1 - p.alcohol[s])),
+            math.sqrt(p.shops[s]) * h.shops_open,
+            (p.green[s] + 0.3 * p.leisure[s]) * (1 - night * (1 - p.lighting[s])),
+            math.sqrt(p.events[s]), math.sqrt(p.services[s])])
+        expected = offer @ tastes * np.exp(-night * np.array(r.sensitivity) * unease[s])
+        np.testing.assert_allclose(m.pull[s], expected, rtol=1e-4, atol=1e-7)
+        rate = m.settings.model.night.drink_rate * p.alcohol[s] if venues else 0
+        assert m.drink[s] == pytest.approx(rate, rel=1e-5)
+    assert (h.evening, h.services_open) == (1, 1) and k.sensitivity.min() > 0
+
+
+def test_friction_agrees_with_plain_formulas(hour):
+    m, t, k = hour, hour.constants.target, hour.constants.offences
+    row = int(k.of_form(places.FRICTION)[0])
+    n_places = len(m.places)
+    m.friction[:] = np.random.default_rng(3).integers(0, 40 * people.FRICTION_SCALE, n_places)
+    hazard, total = np.zeros_like(m.recorder.hazard), np.zeros_like(m.recorder.total)
+    events = np.zeros_like(m.recorder.events)
+    key = random.address(9, 6, 3)
+    level = 0.05
+    n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.friction,
+                         m.places.present, m.places.certainty, m.attract, hazard, total, events,
+                         0, len(events))
+    expected = np.zeros(n_places)
+    for s in np.flatnonzero(m.places.present > 0):
+        crowd = float(m.places.present[s])
+        heat = m.friction[s] / people.FRICTION_SCALE + t.friction_base * crowd
+        expected[s] = (level * m.attract[s, row] * heat * crowd / (crowd + t.friction_crowd)
+                       * math.exp(-0.5 * m.places.certainty[s]))
+    np.testing.assert_allclose(hazard[:, row], expected, **CLOSE)
+    assert total[row] == pytest.approx(expected.sum())
+    assert np.count_nonzero(hazard) == np.count_nonzero(expected)
+    luck = np.array([random.uniform(key, s) for s in range(n_places)])
+    happens = np.flatnonzero(luck < 1 - np.exp(-expected))
+    assert n == len(happens) > 2
+    np.testing.assert_array_equal(events[:n, :5],
+                                  [[77, s, row, -1, -1] for s in happens])
+
+
+def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
+    m, k = hour, hour.constants.offences
+    zero = np.zeros_like(k.level)
+    places.opportunities(0, len(m.places), m.hour, m.constants.target, k.form, zero, k.half,
+                         k.beta, m.stock, m.places.present, m.women, m.young, m.places.certainty,
+                         m.places.disorder, m.places.light, m.places.vehicles, m.places.shops,
+                         m.attract, m.value)
+    assert (m.value == 0).all()
+    limit = 3
+    r = m.recorder
+    n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
+                         1.0, m.friction, m.places.present, m.places.certainty, m.attract,
+                         r.hazard, r.total, r.events, 0, limit)
+    assert n == limit
+
+
+# --- signs
+
+
+def never_lower(before, after):
+    assert (after >= before - 1e-7).all()
+    assert (after > before + 1e-7).any(), "the change must show somewhere"
+
+
+@pytest.mark.parametrize(("column", "low", "high", "affected"), [
+    ("lighting", 0.1, 0.9, ("guardianship", "certainty", "light")),
+    ("camera", 0.0, 1.0, ("certainty",)), ("deterrence", 0.0, 0.8, ("certainty",)),
+    ("hosts", 0, 2, ("guardianship", "certainty")),
+    ("services", 0, 2, ("guardianship", "certainty")),
+    ("closing_hour", 20, 28, ("guardianship", "certainty"))])
+def test_more_of_it_never_lowers_certainty(hour, column, low, high, affected):
+    hour.places[column][:] = low
+    before = copy.deepcopy(look_again(hour))
+    hour.places[column][:] = high
+    after = look_again(hour)
+    for name in affected:
+        never_lower(before[name], after[name])
+
+
+@pytest.mark.parametrize(("column", "low", "high"), [
+    ("lighting", 0.9, 0.1), ("hosts", 2, 0), ("services", 2, 0), ("patrol_minutes", 30, 0),
+    ("disorder", 0.1, 0.8)])
+def test_it_never_makes_people_more_at_ease(hour, column, low, high):
+    hour.places[column][:] = low
+    before = look_again(hour).unease.copy()
+    hour.places[column][:] = high
+    never_lower(before, look_again(hour).unease)
+
+
+def test_disorder_lowers_guardianship_and_invites_damage(hour):
+    hour.places.disorder = 0.1
+    before = look_again(hour).guardianship.copy()
+    target = hour.constants.offences.names.index("vandalism")
+    value = hour.value[:, target].copy()
+    hour.places.disorder = 0.8
+    never_lower(look_again(hour).guardianship, before)
+    never_lower(value, hour.value[:, target])
+
+
+def test_more_people_are_more_guardians(hour):
+    before = look_again(hour).guardianship.copy()
+    hour.stock[:, people.OUT] += 3
+    never_lower(before, look_again(hour).guardianship)
+    before = hour.places.guardianship.copy()
+    hour.stock[:, people.HOME] += 30
+    never_lower(before, look_again(hour).guardianship)
+
+
+def test_a_heavier_weight_of_certainty_never_adds_worth_or_hazard(hour):
+    before = hour.value.copy()
+    for o in range(before.shape[1]):
+        hour.constants.offences.beta[o] += 0.7
+        look_again(hour)
+        assert (hour.value[:, o] <= before[:, o]).all()
+        if before[:, o].any():
+            assert (hour.value[:, o] < before[:, o]).any()
+        np.testing.assert_array_equal(hour.value[:, o + 1:], before[:, o + 1:])
+
+
+def test_light_is_the_greater_of_day_and_lamp(evening):
+    evening.step_index -= 9  # Saturday 13:00
+    noon = seen(evening)
+    assert noon.hour.daylight == 1 and (noon.places.light == 1).all()
+
+
+def test_everything_stays_in_its_range_under_extremes(hour):
+    p = hour.places
+    for column, value in (("disorder", 1), ("lighting", 0), ("deterrence", 1), ("camera", 1),
+                          ("hosts", 20), ("services", 20)):
+        p[column][::2] = value
+    hour.stock[::3, people.OUT] = 100_000
+    look_again(hour)
+    p.validate()
+    assert np.isfinite(hour.value).all() and (hour.value >= 0).all()
