@@ -42,7 +42,7 @@ def known(m, i):
     near = m.neighbours
     order = [(here, 1), *((s, 1) for s in near[here])]
     for place, strength in zip(f.memory_place[i], f.memory[i], strict=True):
-        if place >= 0 and strength > 0.01:
+        if place >= 0 and strength >= offending.FORGOTTEN:
             order += [(place, 1), *((s, 1) for s in near[place])]
     order += [(s, 1) for s in m.population.route(r, 1)]
     if p.at[r] > 1:
@@ -66,9 +66,11 @@ def worth(m, i):
         away = math.hypot(s.x[place] - s.x[here], s.y[place] - s.y[here])
         own = near = 0.0
         for spot, strength in zip(f.memory_place[i], f.memory[i], strict=True):
+            if spot < 0 or strength < offending.FORGOTTEN:
+                continue
             if spot == place:
                 own += strength
-            elif spot >= 0 and place in m.neighbours[spot]:
+            elif place in m.neighbours[spot]:
                 near += strength
         out[place] = (m.value[place] * w * math.exp(-away / d.effort)
                       * (1 + k.memory_own * own + k.memory_near * near))

@@ -125,9 +125,10 @@ def motivations(m: CityModel) -> tuple[float, float]:
     where = p.at[f.person]
     factor = np.where(where == 0, d.at_home, np.where(where == 1, d.at_day_place, d.out))
     free = (f.active == 1) & (p.status[f.person] == 0)
-    rate = (d.rate * f.propensity * factor * np.exp(-d.arrest_weight * f.perceived_risk)
-            * m.calendar.step_hours * free)
-    return float(rate.sum()), float((rate * d.memory_drive * f.memory.sum(axis=1)).sum())
+    weight = (factor * np.exp(-d.arrest_weight * f.perceived_risk) * m.calendar.step_hours
+              * free)
+    own = d.rate * f.propensity * weight
+    return float(own.sum()), float((d.memory_drive * f.memory.max(axis=1) * weight).sum())
 
 
 def memory_share(y: Year, city: str, overrides=()) -> float:

@@ -243,7 +243,7 @@ def branching(t: Table, y: Year) -> None:
     offences = y.total & (y.culprit >= 0) & ~y.of("assault") & ~y.of("domestic_abuse")
     moved = y.from_memory / max(1, offences.sum())
     acts = offences.sum() / max(1, y.model.recorder.motivated)
-    t.add("motivations that one offence sets off", moved, "branching",
+    t.add("motivations that one offence sets off", moved, note=
           f"{y.from_memory / max(1e-9, y.from_memory + y.from_self):.2f} of all motivations; "
           f"a motivated offender acts with {acts:.2f}")
     t.add("offences that one offence sets off", y.branching, "branching",

@@ -58,13 +58,23 @@ class Law(NamedTuple):
 
 
 @kernel
-def passer(s, sex, key, kind, culprit, passer_start, passers, moved, group):
+def proneness(key, r, power):
+    """Lasting proneness of a person or household to be the one: mean near 1, power 0 for none.
+
+    A power of an exponential draw that is the same in every step, so that some are hit again
+    and again beyond what exposure explains (heterogeneity, Tseloni and Pease 2003).
+    """
+    return (-np.log(to_unit(draw2(key, r, 0)))) ** power
+
+
+@kernel
+def passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers, moved, group):
     """Who of one sex is met among those who walk over a place in this step; -1 for nobody.
 
     ``passers`` lists for every place the stored routes that cross it (4 x person + route);
     those walked now enter a race keyed by person and place.
     """
-    best = np.uint64(0)
+    first = np.inf
     found = np.int64(-1)
     for j in range(passer_start[s], passer_start[s + 1]):
         r = np.int64(passers[j]) >> 2
@@ -73,15 +83,17 @@ def passer(s, sex, key, kind, culprit, passer_start, passers, moved, group):
             continue
         k = (np.int64(passers[j]) & 3) + 1
         if trip // 5 == k or trip % 5 == k:
-            bits = draw2(key, r, s * 64 + kind)
-            if bits >= best:
-                best = bits
+            t = -np.log(to_unit(draw2(key, r, s * 64 + kind)))
+            if power > 0.0:
+                t /= proneness(lasting, r, power)
+            if t < first:
+                first = t
                 found = r
     return found
 
 
 @kernel
-def person_victim(event, form, female, key, place_rows, stock, present, outdoors, passer_start,
+def person_victim(event, form, female, key, lasting, power, place_rows, stock, present, outdoors, passer_start,
                   passers, moved, regular_start, regulars, at, status, anchors, group,
                   intoxication, aggression):
     """Somebody present on the place, by exposure: a passer-by or one of those out there.
@@ -101,16 +113,16 @@ def person_victim(event, form, female, key, place_rows, stock, present, outdoors
             m = 0.0
         if w + m > 0.0:
             sex = 1 if uniform2(key, s, 2 * o + 1) * (w + m) < w else 0
-            r = passer(s, sex, key, o, culprit, passer_start, passers, moved, group)
+            r = passer(s, sex, key, o, lasting, power, culprit, passer_start, passers, moved, group)
             if r >= 0:
                 return r
-    return dweller(s, o, form, female, culprit, key, regular_start, regulars, at, status, anchors,
+    return dweller(s, o, form, female, culprit, key, lasting, power, regular_start, regulars, at, status, anchors,
                    group, intoxication, aggression)
 
 
 @kernel
-def dweller(s, o, form, female, culprit, key, regular_start, regulars, at, status, anchors, group,
-            intoxication, aggression):
+def dweller(s, o, form, female, culprit, key, lasting, power, regular_start, regulars, at, status,
+            anchors, group, intoxication, aggression):
     """Somebody out at a leisure place, first in a race weighed by exposure; -1 for nobody."""
     first = np.inf
     found = np.int64(-1)
@@ -123,6 +135,8 @@ def dweller(s, o, form, female, culprit, key, regular_start, regulars, at, statu
             w = 0.0
         if form == FRICTION:
             w *= aggression[r] * (0.12 + intoxication[r] / 255.0)
+        if power > 0.0:
+            w *= proneness(lasting, r, power)
         if w > 0.0:
             t = -np.log(to_unit(draw2(key, r, o))) / w
             if t < first:
@@ -132,7 +146,8 @@ def dweller(s, o, form, female, culprit, key, regular_start, regulars, at, statu
 
 
 @kernel
-def household_victim(event, form, damage_share, key, first_household, at_home, size):
+def household_victim(event, form, damage_share, key, lasting, power, first_household, at_home,
+                     size, occupied):
     """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular."""
     s = event[PLACE]
     o = event[OFFENCE]
@@ -141,9 +156,13 @@ def household_victim(event, form, damage_share, key, first_household, at_home, s
     first = np.inf
     found = np.int64(-1)
     for h in range(first_household[s], first_household[s + 1]):
-        if form == EMPTY_DWELLING and at_home[h] > 0:
-            continue
         t = -np.log(to_unit(draw2(key, h, o)))
+        if form == EMPTY_DWELLING and at_home[h] > 0:
+            if occupied <= 0.0:
+                continue
+            t /= occupied
+        if power > 0.0:
+            t /= proneness(lasting, h, power)
         if form == VEHICLE:
             t /= min(2.0, np.float64(size[h]))
         if t < first:
@@ -153,7 +172,8 @@ def household_victim(event, form, damage_share, key, first_household, at_home, s
 
 
 @kernel
-def find_victims(begin, end, events, form, female, damage_share, outdoors, key, key_culprit,
+def find_victims(begin, end, events, form, female, damage_share, occupied, outdoors, key,
+                 key_culprit, lasting, power,
                  place_rows, stock, present, passer_start, passers, moved, regular_start, regulars,
                  first_household,
                  household_at_home, household_first, household_size, at, status, anchors, group,
@@ -175,23 +195,23 @@ def find_victims(begin, end, events, form, female, damage_share, outdoors, key, 
         if events[e, OFFENDER] >= 0:
             culprit = np.int64(offender_person[events[e, OFFENDER]])
         elif f == FRICTION:
-            culprit = dweller(s, o, f, 0.15, -1, key_culprit, regular_start, regulars, at, status,
+            culprit = dweller(s, o, f, 0.15, -1, key_culprit, lasting, 0.0, regular_start, regulars, at, status,
                               anchors, group, intoxication, aggression)
             if culprit < 0:
-                culprit = passer(s, 0, key_culprit, o, -1, passer_start, passers, moved, group)
+                culprit = passer(s, 0, key_culprit, o, lasting, 0.0, -1, passer_start, passers, moved, group)
             if culprit >= 0:
                 events[e, OFFENDER] = role[culprit]
         events[e, CULPRIT] = culprit
         victim = np.int64(-1)
         if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
-            victim = person_victim(events[e], f, female[o], key, place_rows, stock, present,
+            victim = person_victim(events[e], f, female[o], key, lasting, power, place_rows, stock, present,
                                    outdoors, passer_start, passers, moved, regular_start,
                                    regulars, at, status, anchors, group, intoxication, aggression)
             if victim < 0:
                 continue
         elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
-            h = household_victim(events[e], f, damage_share, key, first_household,
-                                 household_at_home, household_size)
+            h = household_victim(events[e], f, damage_share, key, lasting, power,
+                                 first_household, household_at_home, household_size, occupied)
             if h >= 0:
                 victim = np.int64(household_first[h])
             elif f == EMPTY_DWELLING:
@@ -291,7 +311,7 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
               unit_busy, x, y, recorded, foreign, trust_police, fear, victimised, household,
               household_first, household_size, household_at_home, at, status, anchors, group, stock,
               offender_person, perceived_risk, offender_group, group_start, groups, memory_place,
-              memory, released_at, crimes, arrests, street):
+              memory, memory_offence, memory_strength, released_at, crimes, arrests, street):
     """Report, call, response, clearance, arrest, memory and fear after each event.
 
     ``weight`` is the number of real offences that one simulated offence stands for.
@@ -342,10 +362,11 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
                         events[e, STEP] + detain_days[o] * steps_per_day)
         elif offender >= 0:
             perceived_risk[offender] *= np.float32(1.0 - law.ease)
-            remember(offender, s, 1.0, memory_place, memory)
+            remember(offender, s, o, memory_strength[o], memory_place, memory, memory_offence)
             g = offender_group[offender]
             if g >= 0:
                 for j in range(group_start[g], group_start[g + 1]):
                     mate = np.int64(groups[j])
                     if mate != offender:
-                        remember(mate, s, law.share_memory, memory_place, memory)
+                        remember(mate, s, o, memory_strength[o] * law.share_memory, memory_place,
+                                 memory, memory_offence)

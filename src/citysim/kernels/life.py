@@ -58,7 +58,7 @@ def month(lo, hi, course, key_work, key_school, age, employment, programme, plac
                 new = NEET if age[r] < 30 else UNEMPLOYED
         elif e == EMPLOYED:
             if uniform2(key_work, r, 2) < course.job_loss:
-                new = UNEMPLOYED
+                new = NEET if age[r] < 30 else UNEMPLOYED
         elif e == UNEMPLOYED or e == NEET:
             chance = course.job_find if e == UNEMPLOYED else course.neet_find
             if bits & TRAINING:

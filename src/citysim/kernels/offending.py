@@ -27,9 +27,10 @@ class Drive(NamedTuple):
     at_home: float         # factor on the rate while at home
     at_day_place: float    # factor while at work or school
     out: float             # factor while out
-    memory_drive: float    # how much a fresh memory adds to motivation
+    memory_drive: float    # motivations per hour that a fresh memory adds, whoever has it
     effort: float          # m at which a place's weight falls to 1/e
     prowl: float           # weight of haunts against places on the way
+    near_home: float       # weight of the own street and those next to it
     arrest_weight: float   # how much personal experience of arrest holds back
 
 
@@ -47,8 +48,17 @@ def add_candidate(place, weight, n, candidate, candidate_weight, mark, stamp):
 @kernel
 def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place, memory,
                neighbour_start, neighbours, candidate, candidate_weight, mark, stamp):
-    """Places the offender thinks of: here and near, today's way, anchors, haunts, memories."""
-    n = add_candidate(here, 1.0, 0, candidate, candidate_weight, mark, stamp)
+    """Places the offender thinks of: here and near, today's way, anchors, haunts, memories.
+
+    Around the own home one is known: those places weigh less (buffer zone).
+    """
+    n = 0
+    home = np.int64(anchors[r, 0])
+    n = add_candidate(home, drive.near_home, n, candidate, candidate_weight, mark, stamp)
+    for j in range(neighbour_start[home], neighbour_start[home + 1]):
+        n = add_candidate(neighbours[j], drive.near_home, n, candidate, candidate_weight, mark,
+                          stamp)
+    n = add_candidate(here, 1.0, n, candidate, candidate_weight, mark, stamp)
     for j in range(neighbour_start[here], neighbour_start[here + 1]):
         n = add_candidate(neighbours[j], 1.0, n, candidate, candidate_weight, mark, stamp)
     for m in range(N_MEMORY):
@@ -77,27 +87,35 @@ def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memo
 
 
 @kernel
-def recall(i, n, candidate, memory_place, memory, neighbour_start, neighbours, own, near):
-    """Strength of the offender's memories of each candidate (own) and of places next to it."""
-    for c in range(n):
-        own[c] = 0.0
-        near[c] = 0.0
+def recall(i, n, candidate, memory_place, memory, memory_offence, memory_own, memory_near,
+           neighbour_start, neighbours, weight):
+    """Raise the weights of what the offender remembers: the same offence, there and next door.
+
+    Returns how much worth that adds in all.
+    """
+    added = 0.0
     for m in range(N_MEMORY):
         p = memory_place[i, m]
         if p < 0 or memory[i, m] < FORGOTTEN:
             continue
+        o = memory_offence[i, m]
         for c in range(n):
+            gain = 0.0
             if candidate[c] == p:
-                own[c] += memory[i, m]
-        for j in range(neighbour_start[p], neighbour_start[p + 1]):
-            for c in range(n):
-                if candidate[c] == neighbours[j]:
-                    near[c] += memory[i, m]
+                gain = memory_own[o] * memory[i, m]
+            else:
+                for j in range(neighbour_start[p], neighbour_start[p + 1]):
+                    if neighbours[j] == candidate[c]:
+                        gain = memory_near[o] * memory[i, m]
+            if gain > 0.0:
+                added += weight[c, o] * gain
+                weight[c, o] *= 1.0 + gain
+    return added
 
 
 @kernel
 def offend(key_motive, key_act, key_target, step, hours, drive, person, active, propensity,
-           perceived_risk, haunts, memory_place, memory, at, status, anchors, hops, route,
+           perceived_risk, haunts, memory_place, memory, memory_offence, at, status, anchors, hops, route,
            routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near, hazard, total,
            mark, weight, events, n_events, limit):
     """All offenders through one step; appends what they do to ``events``.
@@ -118,8 +136,6 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
     n_offences = value.shape[1]
     candidate = np.empty(MAX_CANDIDATES, np.int64)
     candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
-    own = np.empty(MAX_CANDIDATES, np.float64)
-    near = np.empty(MAX_CANDIDATES, np.float64)
     n_motivated = 0
     for i in range(person.size):
         r = np.int64(person[i])
@@ -127,8 +143,8 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
             continue
         where = at[r]
         factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
-        memories = memory[i, 0] + memory[i, 1] + memory[i, 2] + memory[i, 3]
-        rate = drive.rate * propensity[i] * factor * (1.0 + drive.memory_drive * memories) * hours
+        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
+        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * factor * hours
         u = uniform(key_motive, r)
         if u >= rate or u >= rate * np.exp(-drive.arrest_weight * perceived_risk[i]):
             continue
@@ -138,19 +154,17 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
         n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
                        memory, neighbour_start, neighbours, candidate, candidate_weight, mark,
                        stamp)
-        recall(i, n, candidate, memory_place, memory, neighbour_start, neighbours, own, near)
         total_worth = 0.0
         for c in range(n):
             s = candidate[c]
             away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
             reach = candidate_weight[c] * np.exp(-away / drive.effort)
-            known = own[c] + near[c] > 0.0
             for o in range(n_offences):
                 w = value[s, o] * reach
-                if known:
-                    w *= 1.0 + memory_own[o] * own[c] + memory_near[o] * near[c]
                 weight[c, o] = w
                 total_worth += w
+        total_worth += recall(i, n, candidate, memory_place, memory, memory_offence, memory_own,
+                              memory_near, neighbour_start, neighbours, weight)
         if total_worth <= 0.0:
             continue
         share = 1.0 / (1.0 + total_worth)
@@ -197,14 +211,16 @@ def fade_memories(memory, keep):
 
 
 @kernel
-def remember(i, place, strength, memory_place, memory):
-    """A success takes the place of the weakest memory, or refreshes the same place."""
+def remember(i, place, offence, strength, memory_place, memory, memory_offence):
+    """A success takes the place of the weakest memory, or refreshes the same one."""
     weakest = 0
     for m in range(N_MEMORY):
-        if memory_place[i, m] == place:
+        if memory_place[i, m] == place and memory_offence[i, m] == offence:
             memory[i, m] = max(memory[i, m], strength)
             return
         if memory[i, m] < memory[i, weakest]:
             weakest = m
-    memory_place[i, weakest] = place
-    memory[i, weakest] = strength
+    if memory[i, weakest] < strength:
+        memory_place[i, weakest] = place
+        memory_offence[i, weakest] = offence
+        memory[i, weakest] = strength

@@ -76,12 +76,13 @@ def watch_chunks(bounds, hour, watch, place_rows, stock, seconds, lamp, camera, 
 
 @parallel_kernel
 def opportunity_chunks(bounds, hour, target, form, level, half, beta, stock, present, women, young,
-                       certainty, disorder, light, vehicles, shops, attract, value):
+                       certainty, disorder, light, vehicles, shops, dwellings, attract,
+                       value):
     """:func:`opportunities` chunk by chunk."""
     for c in prange(bounds.size - 1):
         opportunities(bounds[c], bounds[c + 1], hour, target, form, level, half, beta, stock,
-                      present, women, young, certainty, disorder, light, vehicles, shops, attract,
-                      value)
+                      present, women, young, certainty, disorder, light, vehicles, shops, dwellings,
+                      attract, value)
 
 
 @parallel_kernel

@@ -141,7 +141,7 @@ def stop_people(n, stops, key, rounds, quality, place_rows, passer_start, passer
         m = np.float64(flow & FIELD_MASK) - w
         w *= rounds.stop_women
         sex = 1 if uniform2(key, unit, 4000) * (w + m) < w else 0
-        r = passer(s, sex, key, 63, -1, passer_start, passers, moved, group)
+        r = passer(s, sex, key, 63, key, 0.0, -1, passer_start, passers, moved, group)
         if r < 0:
             continue
         heaviest = max(1.0, rounds.stop_young) * max(1.0, rounds.stop_foreign)

@@ -12,6 +12,7 @@ from citysim.kernels.jit import kernel
 from citysim.kernels.people import (
     CUE,
     CUE_SCALE,
+    DAY,
     EMPTY,
     FIELD_BITS,
     FIELD_MASK,
@@ -47,6 +48,7 @@ class Watch(NamedTuple):
     """Constants of presence, guardianship, perceived certainty and unease."""
 
     outdoors: float         # share of time that people at a leisure place can be met outdoors
+    day_outdoors: float     # the same for people at work or school
     home_eyes: float        # weight of a person awake at home as an onlooker
     shop_eyes: float        # onlookers per open shop
     venue_eyes: float       # onlookers per open venue
@@ -70,6 +72,7 @@ class Target(NamedTuple):
     """Constants of the forms of opportunity that are not the offence's own."""
 
     night_vehicle: float    # weight of darkness on vehicle crime
+    occupied: float         # weight of a dwelling whose people sleep against an empty one
     disorder_feed: float    # how much disorder invites damage, saturating
     youth_feed: float       # how much young people out add to it
     friction_base: float    # friction of a passer-by who has not been drinking
@@ -93,7 +96,8 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
     for s in range(lo, hi):
         flow = place_rows[s, FLOW]
         passing = seconds[s] * share
-        n = np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
+        n = (np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
+             + stock[s, DAY] * watch.day_outdoors)
         present[s] = n
         women[s] = (np.float64((flow >> FIELD_BITS) & FIELD_MASK) * passing
                     + stock[s, OUT_WOMEN] * watch.outdoors)
@@ -126,7 +130,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
 
 @kernel
 def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, women, young,
-                  certainty, disorder, light, vehicles, shops, attract, value):
+                  certainty, disorder, light, vehicles, shops, dwellings, attract, value):
     """Worth of each chosen offence on each place: target value times deterrence.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
@@ -142,7 +146,8 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             elif f == LONE:
                 targets = (1.0 - np.exp(-12.0 * n)) * np.exp(-n / half[o])
             elif f == EMPTY_DWELLING:
-                targets = np.float64(stock[s, EMPTY])
+                targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * max(
+                    0, dwellings[s] - stock[s, EMPTY])
             elif f == VEHICLE:
                 targets = vehicles[s] * (1.0 + target.night_vehicle * (1.0 - light[s]))
             elif f == SHOP:

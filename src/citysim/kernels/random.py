@@ -67,4 +67,4 @@ def uniform2(key, entity, partner):
 
 def address(seed: int, stream: int, step: int) -> np.uint64:
     """Stream key for callers outside kernels, kept as an unsigned 64-bit integer."""
-    return np.uint64(stream_key(np.uint64(seed), np.uint64(stream), np.uint64(step)))
+    return np.uint64(stream_key(np.uint64(seed), np.uint64(stream), np.uint64(int(step) % 2**64)))

@@ -19,6 +19,15 @@ def uniforms(key, n, kinds):
 
 
 @kernel
+def pair_uniforms(key, one, other):
+    """Uniforms in (0, 1) for pairs of entities, float64."""
+    out = np.empty(one.size)
+    for i in range(one.size):
+        out[i] = uniform2(key, one[i], other[i])
+    return out
+
+
+@kernel
 def find_haunts(key, home, x, y, cumulative, scale, haunts):
     """Haunts of offenders: attractors, likelier near home (uint16 (offenders, n)).
 

@@ -12,7 +12,6 @@ from citysim.kernels.places import NEGLECT
 class Ageing(NamedTuple):
     """Constants of decay and care, per day."""
 
-    decay: float          # upkeep lost per day without stewards
     cue_of_neglect: float  # disorder that goes with upkeep at zero
     drift: float          # share by which disorder moves to what upkeep implies
     damage: float         # disorder that one act of vandalism leaves
@@ -21,13 +20,13 @@ class Ageing(NamedTuple):
 
 
 @kernel
-def age_places(ageing, stewardship, cleaning, works, upkeep, disorder):
-    """One day: upkeep decays by base x (1 - stewardship), works and cleaning put it back."""
+def age_places(ageing, wear, stewardship, cleaning, works, upkeep, disorder):
+    """One day: upkeep decays by wear x (1 - stewardship), works and cleaning put it back."""
     for s in range(upkeep.size):
         visits = cleaning[s] / 7.0
         u = upkeep[s]
         u += (works[s] + ageing.mend * visits * (1.0 - u)
-              - ageing.decay * (1.0 - stewardship[s]))
+              - wear[s] * (1.0 - stewardship[s]))
         upkeep[s] = min(1.0, max(0.0, u))
         d = disorder[s]
         d += ageing.drift * (ageing.cue_of_neglect * (1.0 - upkeep[s]) - d)

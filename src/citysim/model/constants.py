@@ -36,6 +36,7 @@ class Offences:
     sigma: np.ndarray
     memory_own: np.ndarray
     memory_near: np.ndarray
+    memory: np.ndarray
     female: np.ndarray
     report: np.ndarray
     clear: np.ndarray
@@ -93,7 +94,8 @@ def read_offences(settings, scale: float) -> Offences:
     return Offences(
         names=names, form=form, level=level, half=column("half"), beta=column("beta"),
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
-        memory_near=column("memory_near", factor=float(near)), female=column("female"),
+        memory_near=column("memory_near", factor=float(near)),
+        memory=column("memory", factor=float(near)), female=column("female"),
         report=column("report"), clear=column("clear", factor=float(law)),
         detain=column("detain"), detain_days=column("detain_days"),
         impact=column("impact", factor=float(settings.model.fear.enabled)),
@@ -101,13 +103,35 @@ def read_offences(settings, scale: float) -> Offences:
         in_total=column("in_total", np.bool_))
 
 
+def branching_ratio(m) -> float:
+    """Expected motivations that the memory of one success brings, if all of them are acted on.
+
+    Memory raises motivation (near repeats are self-exciting), so this must stay below 1.
+    """
+    n, o = m.near_repeat, m.offending
+    lasting = 24.0 * n.half_life / math.log(2.0)
+    activity = (1 - n.out_share) * o.at_home + n.out_share * o.out
+    return float(n.enabled) * n.drive * lasting * activity
+
+
 def read_constants(settings, scale: float, step_hours: float) -> Constants:
-    """Bundle the settings of all mechanisms for the kernels."""
+    """Bundle the settings of all mechanisms for the kernels.
+
+    Raises
+    ------
+    InputError
+        If near repeats would feed on themselves, or a table of the settings is malformed.
+    """
     m = settings.model
+    if branching_ratio(m) >= 1:
+        raise InputError(f"near repeats would grow without end: each success would bring "
+                         f"{branching_ratio(m):.2f} more", where="model.near_repeat.drive",
+                         allowed="a product of drive, half_life and activity below 1")
     on = {name: bool(m[name].get("enabled", True)) for name in m}
     return Constants(
         watch=_watch(m, on, scale),
         target=Target(
+            occupied=m.opportunity.occupied * scale,
             night_vehicle=on["opportunity"] * m.opportunity.night_vehicle,
             disorder_feed=on["opportunity"] * m.opportunity.disorder_feed,
             youth_feed=on["opportunity"] * m.opportunity.youth_feed,
@@ -117,11 +141,11 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
             rate=on["offending"] * m.offending.rate, at_home=m.offending.at_home,
             at_day_place=m.offending.at_day_place, out=m.offending.out,
             memory_drive=on["near_repeat"] * m.near_repeat.drive, effort=m.offending.effort,
-            prowl=m.offending.prowl, arrest_weight=m.offending.arrest_weight),
+            prowl=m.offending.prowl, near_home=m.offending.near_home, arrest_weight=m.offending.arrest_weight),
         rounds=_rounds(m, on),
         law=_law(m, on, scale),
         mind=_mind(m, on),
-        ageing=Ageing(m.upkeep.decay, m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
+        ageing=Ageing(m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),
         offences=read_offences(settings, scale),
@@ -136,7 +160,7 @@ def _watch(m, on, scale) -> Watch:
     g, f = m.guardianship, m.fear
     seen = float(on["guardianship"])
     return Watch(
-        outdoors=g.outdoors / scale, home_eyes=g.home_eyes / scale, shop_eyes=g.shop_eyes,
+        outdoors=g.outdoors / scale, day_outdoors=g.day_outdoors / scale, home_eyes=g.home_eyes / scale, shop_eyes=g.shop_eyes,
         venue_eyes=g.venue_eyes, service_eyes=g.service_eyes, host_eyes=g.host_eyes,
         saturation=g.saturation, blind=g.blind, disorder_loss=g.disorder_loss,
         certainty_informal=seen * g.certainty_informal,

@@ -129,7 +129,7 @@ def observe_places(m) -> None:
         s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
-        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.attract,
+        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, s.dwellings, m.attract,
         m.value)
 
 
@@ -142,7 +142,7 @@ def offenders(m) -> None:
     r.n_events, motivated = offending.offend(
         m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET), m.step_index,
         m.calendar.step_hours, k.drive, f.person, f.active, f.propensity, f.perceived_risk,
-        f.haunts, f.memory_place, f.memory, p.at, p.status, p.anchors, p.hops, p.route,
+        f.haunts, f.memory_place, f.memory, f.memory_offence, p.at, p.status, p.anchors, p.hops, p.route,
         m.population.routes, m.neighbours.start, m.neighbours.items, s.x, s.y, m.value,
         k.offences.memory_own, k.offences.memory_near, r.hazard, r.total, m.place_mark, m.weight,
         r.events, r.n_events, r.LIMIT)
@@ -163,8 +163,10 @@ def consequences(m) -> None:
     if r.n_events > begin:
         r.n_events = aftermath.find_victims(
             begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
-            m.settings.model.opportunity.damage_share, m.constants.watch.outdoors,
-            m.key(streams.VICTIM), m.key(streams.CULPRIT), m.place_rows, m.stock, s.present,
+            m.settings.model.opportunity.damage_share,
+            m.settings.model.opportunity.occupied * (1.0 - m.hour.awake),
+            m.constants.watch.outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT),
+            m.key(streams.VICTIM, -1), m.settings.model.opportunity.proneness, m.place_rows, m.stock, s.present,
             passers.start, passers.items, m.moved, m.world.regulars.start, m.world.regulars.items,
             m.world.first_household, h.at_home, h.first, h["size"], p.at, p.status, p.anchors,
             p.group, p.intoxication, p.aggression, m.offenders.person, m.role)
@@ -192,7 +194,8 @@ def follow_up(m, begin: int, end: int) -> None:
         m.guardians.busy_minutes[units], s.x, s.y, s.recorded, p.foreign, p.trust_police,
         p.fear, p.victimised, p.household, h.first, h["size"], h.at_home, p.at, p.status,
         p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,
-        m.groups.items, f.memory_place, f.memory, f.released_at, f.crimes, f.arrests, o.street)
+        m.groups.items, f.memory_place, f.memory, f.memory_offence, o.memory,
+        f.released_at, f.crimes, f.arrests, o.street)
     if m.settings.model.upkeep.enabled:
         damage = 1.0 - (1.0 - m.constants.ageing.damage) ** (1.0 / m.scale)
         upkeep.mark_damage(begin, end, r.events, o.form, damage, s.disorder)
@@ -227,7 +230,7 @@ def close_day(m) -> None:
     minds(m, day)
     if m.settings.model.upkeep.enabled:
         s = m.places
-        upkeep.age_places(m.constants.ageing, s.stewardship, s.cleaning, s.works, s.upkeep,
+        upkeep.age_places(m.constants.ageing, s.wear, s.stewardship, s.cleaning, s.works, s.upkeep,
                           s.disorder)
     m.places.recorded = m.places.recorded * m.constants.keep_recorded
     offending.fade_memories(m.offenders.memory, m.constants.keep_memory)

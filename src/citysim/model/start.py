@@ -15,7 +15,7 @@ from citysim.kernels.life import propensities
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.people import N_STOCKS
 from citysim.kernels.random import address
-from citysim.kernels.start import find_haunts, uniforms
+from citysim.kernels.start import find_haunts, pair_uniforms, uniforms
 from citysim.model.constants import age_curve
 from citysim.state.columns import CITY, GUARDIANS, OFFENDERS
 from citysim.state.csr import Ragged
@@ -61,20 +61,30 @@ def start_fear(people: Table, places: Table, settings) -> None:
 
 
 def start_places(places: Table, settings) -> None:
-    """What neighbours know of their street before the first step."""
-    f = settings.model.fear
+    """Places begin at rest: what is worn off in a day is what cleaning puts back.
+
+    So wear differs by place (a worn place is one that is used hard), disorder stands where
+    upkeep and cleaning hold it, and neighbours know their street as it is.
+    """
+    f, u = settings.model.fear, settings.model.upkeep
+    visits = places.cleaning / 7.0
+    places.wear = u.mend * visits * (1 - places.upkeep) / np.maximum(1 - places.stewardship, 0.05)
+    gone = np.minimum(1.0, u.clean * visits * (1 + places.stewardship))
+    implied = u.cue_of_neglect * (1 - places.upkeep)
+    places.disorder = np.clip(u.drift * implied * (1 - gone) / (1 - (1 - u.drift) * (1 - gone)),
+                              0, 1)
     places.unease_day = np.clip(f.unease_disorder * places.disorder, 0, 1)
     places.unease_night = np.clip(f.unease_disorder * places.disorder
                                   + f.unease_dark * (1 - places.lighting)
-                                  + 0.5 * f.unease_empty, 0, 1)
+                                  + f.start_empty * f.unease_empty, 0, 1)
 
 
 def start_offenders(people: Table, places: Table, ties: Ragged, settings, course,
                     seed: int) -> tuple[Table, np.ndarray, Ragged]:
     """Holders of the offending role, the row of each person in it, and their groups.
 
-    Holders are drawn by an exponential race weighed by age, self-control, substance use, work
-    and moral rules; co-offending groups are the connected parts of their ties.
+    Holders are drawn evenly; age, self-control, substance use, work and moral rules then set
+    how readily each offends. Co-offending groups are the connected parts of their ties.
     """
     m = settings.model.offending
     n_residents = len(ties)
@@ -82,14 +92,10 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
                               & (people.age[:n_residents] <= ROLE_AGES[1]))
     count = round(m.role_share * len(eligible))
     u = uniforms(address(seed, streams.OFFENDERS, 0), n_residents, 3)
-    drive = np.empty(len(eligible), np.float32)
     curve = age_curve(settings.model)
-    rows = eligible.astype(np.int32)
-    ones = np.ones(len(rows), np.float32)
-    propensities(course, rows, ones, curve, people.age, people.employment, people.self_control,
-                 people.substance, people.norms, drive)
-    race = -np.log(u[eligible, 0]) / np.maximum(drive, 1e-9)
-    chosen = np.sort(rows[np.argsort(race, kind="stable")[:count]])
+    # The role is held by some of every age; how much they offend is the propensity's matter.
+    race = -np.log(u[eligible, 0])
+    chosen = np.sort(eligible[np.argsort(race, kind="stable")[:count]].astype(np.int32))
     offenders = Table("offenders", OFFENDERS, len(chosen))
     offenders.person = chosen
     offenders.active = u[chosen, 1] < m.active_share
@@ -103,7 +109,7 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
     _haunts(offenders, people, places, m.haunt_scale, seed)
     role = np.full(len(people), -1, np.int32)
     role[chosen] = np.arange(len(chosen))
-    groups = _groups(offenders, ties, role)
+    groups = _groups(offenders, ties, role, m.co_offending, seed)
     return offenders, role, groups
 
 
@@ -115,18 +121,21 @@ def _haunts(offenders, people, places, scale, seed) -> None:
                 np.cumsum(draw_in) / draw_in.sum(), scale, offenders.haunts)
 
 
-def _groups(offenders, ties, role) -> Ragged:
-    """Connected offenders; ``offenders.group`` and the members of each group."""
+def _groups(offenders, ties, role, share, seed) -> Ragged:
+    """Co-offenders: connected by a share of the ties among offenders.
+
+    Fills ``offenders.group`` and returns the members of each group. The share keeps groups
+    small: if every tie counted, thousands would hang together.
+    """
     n = len(offenders)
-    one, other = [], []
-    start = ties.start
-    for side, row in enumerate(offenders.person):  # set-up only, a few per cent of residents
-        mates = role[ties.items[start[row]:start[row + 1]]]
-        mates = mates[mates >= 0]
-        one.append(np.full(len(mates), side))
-        other.append(mates)
-    one = np.concatenate(one) if one else np.empty(0, int)
-    other = np.concatenate(other) if other else np.empty(0, int)
+    degree = np.diff(ties.start)
+    one = np.repeat(role[:len(degree)], degree)
+    other = role[ties.items]
+    both = (one >= 0) & (other > one)
+    one, other = one[both], other[both]
+    key = address(seed, streams.OFFENDERS, 2)
+    kept = pair_uniforms(key, one, other) < share
+    one, other = one[kept], other[kept]
     _, label = connected_components(csr_array((np.ones(len(one)), (one, other)), shape=(n, n)),
                                     directed=False)
     size = np.bincount(label, minlength=1) if n else np.zeros(1, int)

@@ -51,6 +51,7 @@ PLACES = (
     C("works", "f4", "share/day", "restoration works: upkeep put back per day", 0, 1),
     # --- moved by the model
     C("upkeep", "f4", "share", "physical condition, 1 as new", 0, 1, default=0.7),
+    C("wear", "f4", "1/day", "upkeep lost per day without stewards, by the place's use", 0, 1),
     C("disorder", "f4", "share", "visible cues of disorder", 0, 1),
     C("deterrence", "f4", "share", "residual deterrence left by patrols", 0, 1),
     C("light", "f4", "share", "light now: the greater of daylight and lamp", 0, 1),
@@ -125,6 +126,7 @@ OFFENDERS = (
     C("memory_place", "i4", "index", "places of remembered successes; -1 empty", -1, width=4,
       default=-1),
     C("memory", "f4", "share", "strength of each memory", 0, 1, width=4),
+    C("memory_offence", "i2", "index", "offence of each memory", width=4),
     C("released_at", "i4", "step", "step of release while detained"),
     C("crimes", "u2", "offences", "offences committed since the start"),
     C("arrests", "u2", "arrests", "arrests since the start"),
