@@ -104,8 +104,9 @@ def exposure(m, place, o):
     """Chance of each person to be the victim of a crowd offence at a place."""
     walking, out = there(m, place)
     k = m.constants
-    passing = m.places.present[place] - m.stock[place, people.OUT] * k.watch.outdoors
-    share = float(passing / m.places.present[place])
+    minutes = m.places.length[place] / m.settings.model.guardianship.walking_speed / 60
+    passing = int(unpacked(m)[place]) * minutes / 60
+    share = float(passing / (passing + m.stock[place, people.OUT] * k.watch.outdoors))
     weight = np.zeros(len(m.people))
     female = k.offences.female[o]
     for group, part in ((walking, share), (out, 1 - share)):

@@ -23,6 +23,7 @@ def hour(evening):
     f, rng = evening.offenders, np.random.default_rng(5)
     f.memory_place = rng.integers(-1, len(evening.places), f.memory_place.shape)
     f.memory = rng.uniform(0, 1, f.memory.shape) * (f.memory_place >= 0)
+    f.memory_offence = rng.integers(0, len(evening.constants.offences.names), f.memory.shape)
     f.propensity = 3 * f.propensity
     return evening
 
@@ -31,7 +32,7 @@ def rate(m, i):
     """Motivations expected in the hour."""
     f, d, r = m.offenders, m.constants.drive, m.offenders.person[i]
     factor = {0: d.at_home, 1: d.at_day_place}.get(int(m.people.at[r]), d.out)
-    return (d.rate * f.propensity[i] * factor * (1 + d.memory_drive * f.memory[i].sum())
+    return (d.rate * f.propensity[i] * factor * (1 + d.memory_drive * f.memory[i].max())
             * math.exp(-d.arrest_weight * f.perceived_risk[i]))
 
 
@@ -39,8 +40,9 @@ def known(m, i):
     """Places thought of, with their weight: the first reason to think of a place counts."""
     f, p, r = m.offenders, m.people, m.offenders.person[i]
     here = int(p.anchors[r, p.at[r]])
-    near = m.neighbours
-    order = [(here, 1), *((s, 1) for s in near[here])]
+    near, home = m.neighbours, int(p.anchors[r, 0])
+    order = [(s, m.constants.drive.near_home) for s in (home, *near[home])]
+    order += [(s, 1) for s in (here, *near[here])]
     for place, strength in zip(f.memory_place[i], f.memory[i], strict=True):
         if place >= 0 and strength >= offending.FORGOTTEN:
             order += [(place, 1), *((s, 1) for s in near[place])]
@@ -64,16 +66,15 @@ def worth(m, i):
     out = {}
     for place, w in weight.items():
         away = math.hypot(s.x[place] - s.x[here], s.y[place] - s.y[here])
-        own = near = 0.0
-        for spot, strength in zip(f.memory_place[i], f.memory[i], strict=True):
+        out[place] = m.value[place] * w * math.exp(-away / d.effort)
+        for spot, o, strength in zip(f.memory_place[i], f.memory_offence[i], f.memory[i],
+                                     strict=True):
             if spot < 0 or strength < offending.FORGOTTEN:
                 continue
             if spot == place:
-                own += strength
+                out[place][o] *= 1 + k.memory_own[o] * strength
             elif place in m.neighbours[spot]:
-                near += strength
-        out[place] = (m.value[place] * w * math.exp(-away / d.effort)
-                      * (1 + k.memory_own * own + k.memory_near * near))
+                out[place][o] *= 1 + k.memory_near[o] * strength
     return out
 
 
@@ -267,35 +268,39 @@ def test_memories_fade_by_half_in_a_half_life(town):
 def test_the_weakest_memory_gives_way():
     place = np.array([[3, 8, 5, -1]], np.int32)
     memory = np.array([[0.5, 0.2, 0.9, 0.0]], np.float32)
-    offending.remember(0, 11, 1.0, place, memory)
-    assert place.tolist() == [[3, 8, 5, 11]] and memory[0, 3] == 1
-    offending.remember(0, 12, 1.0, place, memory)
-    assert place.tolist() == [[3, 12, 5, 11]]
-    offending.remember(0, 5, 0.3, place, memory)
-    assert place.tolist() == [[3, 12, 5, 11]] and memory[0, 2] == np.float32(0.9)
-    offending.remember(0, 3, 0.7, place, memory)
-    assert memory[0, 0] == np.float32(0.7)
+    offence = np.array([[1, 1, 2, 0]], np.int16)
+
+    def remember(where, what, strength):
+        offending.remember(0, where, what, strength, place, memory, offence)
+        return [tuple(x) for x in zip(place[0].tolist(), offence[0].tolist(),
+                                      np.round(memory[0], 3).tolist(), strict=True)]
+
+    first, second, third = (3, 1, 0.5), (8, 1, 0.2), (5, 2, 0.9)
+    assert remember(11, 4, 1.0) == [first, second, third, (11, 4, 1)]
+    assert remember(12, 4, 1.0) == [first, (12, 4, 1), third, (11, 4, 1)]
+    assert remember(5, 2, 0.3) == [first, (12, 4, 1), third, (11, 4, 1)], "fresher stays"
+    assert remember(3, 1, 0.7) == [(3, 1, 0.7), (12, 4, 1), third, (11, 4, 1)]
+    assert remember(20, 0, 0.6) == [(3, 1, 0.7), (12, 4, 1), third, (11, 4, 1)], "too faint"
+    assert remember(3, 9, 0.8)[0] == (3, 9, 0.8), "another offence there is another memory"
 
 
 def test_a_success_draws_the_offender_back_and_next_door(hour):
     m = hour
     m.offenders.memory = 0
     m.offenders.memory_place = -1
-    bare = plain_offend(m)[0]
     i = int(np.argmax([rate(m, j) * m.offenders.active[j] * (m.people.status[r] == 0)
                        for j, r in enumerate(m.offenders.person)]))
-    place = known(m, i)[0]
-    m.offenders.memory_place[i, 0], m.offenders.memory[i, 0] = place, 1.0
-    # only this offender is moved, whatever the luck
-    m.offenders.propensity = 0
+    place, o = known(m, i)[0], m.constants.offences.names.index("vandalism")
+    m.offenders.propensity = 0  # only this offender is moved, whatever the luck
     m.offenders.propensity[i] = 1e6
     without = copy.deepcopy(m)
-    without.offenders.memory = 0
-    without.offenders.memory_place = -1
-    offend(m)
-    offend(without)
-    here = m.recorder.hazard[place].sum()
-    next_door = m.recorder.hazard[m.neighbours[place]].sum()
-    assert here > without.recorder.hazard[place].sum() > 0
-    assert next_door > without.recorder.hazard[m.neighbours[place]].sum() > 0
-    assert bare.sum() > 0
+    m.offenders.memory_place[i, 0], m.offenders.memory[i, 0] = place, 1.0
+    m.offenders.memory_offence[i, 0] = o
+    for x in (m, without):
+        offend(x)
+    with_it, bare = m.recorder.hazard, without.recorder.hazard
+    near = [t for t in m.neighbours[place] if t != place]
+    assert with_it[place, o] > bare[place, o] > 0
+    assert with_it[near, o].sum() > bare[near, o].sum() > 0
+    others = np.delete(np.arange(with_it.shape[1]), o)
+    assert (with_it[:, others] <= bare[:, others] + 1e-12).all(), "other offences are crowded out"

@@ -41,6 +41,7 @@ def plain_watch(m, s):
     counts = [(flow >> (bits * k)) & ((1 << bits) - 1) for k in range(3)]
     out = m.stock[s, [people.OUT, people.OUT_WOMEN, people.OUT_YOUNG]]
     n, women, young = (c * passing + o * w.outdoors for c, o in zip(counts, out, strict=True))
+    n += m.stock[s, people.DAY] * w.day_outdoors
     light = max(h.daylight, p.lighting[s])
     venues = p.venues[s] if h.evening and h.clock < p.closing_hour[s] else 0
     staff = p.services[s] * h.services_open + p.hosts[s] * h.hosts_on
@@ -66,11 +67,12 @@ def plain_value(m, s, o):
     """Worth of one offence at one place."""
     t, k, p = m.constants.target, m.constants.offences, m.places
     n, form = float(p.present[s]), FORMS[k.form[o]]
-    half = k.half[o]
+    half, empty = k.half[o], int(m.stock[s, people.EMPTY])
     targets = {
         "crowd": lambda: n * n / (n + half),
         "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-n / half),
-        "empty_dwelling": lambda: m.stock[s, people.EMPTY],
+        "empty_dwelling": lambda: empty + t.occupied * (1 - m.hour.awake) * max(
+            0, p.dwellings[s] - empty),
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
         "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
         "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-n / half),
@@ -161,14 +163,10 @@ def test_friction_agrees_with_plain_formulas(hour):
 
 def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
     m, k = hour, hour.constants.offences
-    zero = np.zeros_like(k.level)
-    places.opportunities(0, len(m.places), m.hour, m.constants.target, k.form, zero, k.half,
-                         k.beta, m.stock, m.places.present, m.women, m.young, m.places.certainty,
-                         m.places.disorder, m.places.light, m.places.vehicles, m.places.shops,
-                         m.attract, m.value)
+    k.level[:] = 0
+    look_again(m)
     assert (m.value == 0).all()
-    limit = 3
-    r = m.recorder
+    r, limit = m.recorder, 3
     n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
                          1.0, m.friction, m.places.present, m.places.certainty, m.attract,
                          r.hazard, r.total, r.events, 0, limit)

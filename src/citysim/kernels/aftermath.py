@@ -1,4 +1,4 @@
-"""What follows an offence: who the victim is, report, call, response, arrest, memory, fear.
+"""What follows an offence: report, call, response, clearance, arrest, memory, fear.
 
 All draws are addressed by place, offence and persons, never by the order of events.
 """
@@ -7,34 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from citysim.kernels.events import (
+    CLEARED,
+    CULPRIT,
+    OFFENCE,
+    OFFENDER,
+    PLACE,
+    RECORDED,
+    REPORTED,
+    RESPONSE,
+    STEP,
+    VICTIM,
+)
 from citysim.kernels.jit import kernel
 from citysim.kernels.offending import remember
-from citysim.kernels.people import (
-    DAY,
-    EMPTY,
-    FIELD_BITS,
-    FIELD_MASK,
-    FLOW,
-    HOME,
-    OUT,
-    OUT_WOMEN,
-    OUT_YOUNG,
-)
-from citysim.kernels.places import (
-    CROWD,
-    EMPTY_DWELLING,
-    FRICTION,
-    HOUSEHOLD,
-    LONE,
-    LONE_WOMAN,
-    NEGLECT,
-    VEHICLE,
-)
-from citysim.kernels.random import draw2, to_unit, uniform2
-
-# Columns of an event (int32).
-(STEP, PLACE, OFFENCE, OFFENDER, VICTIM, REPORTED, RECORDED, CLEARED, RESPONSE, CULPRIT) = range(10)
-N_EVENT = 10
+from citysim.kernels.people import DAY, EMPTY, HOME, OUT, OUT_WOMEN, OUT_YOUNG
+from citysim.kernels.places import HOUSEHOLD, LONE_WOMAN
+from citysim.kernels.random import uniform2
 
 
 class Law(NamedTuple):
@@ -55,171 +44,6 @@ class Law(NamedTuple):
     response_trust: float     # move of trust after a good (+) or late (-) response
     household_fear: float     # share of the victim's fear that the household takes over
     share_memory: float       # share of a memory that co-offenders take over
-
-
-@kernel
-def proneness(key, r, power):
-    """Lasting proneness of a person or household to be the one: mean near 1, power 0 for none.
-
-    A power of an exponential draw that is the same in every step, so that some are hit again
-    and again beyond what exposure explains (heterogeneity, Tseloni and Pease 2003).
-    """
-    return (-np.log(to_unit(draw2(key, r, 0)))) ** power
-
-
-@kernel
-def passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers, moved, group):
-    """Who of one sex is met among those who walk over a place in this step; -1 for nobody.
-
-    ``passers`` lists for every place the stored routes that cross it (4 x person + route);
-    those walked now enter a race keyed by person and place.
-    """
-    first = np.inf
-    found = np.int64(-1)
-    for j in range(passer_start[s], passer_start[s + 1]):
-        r = np.int64(passers[j]) >> 2
-        trip = np.int64(moved[r]) - 1
-        if trip < 0 or (group[r] >= 3) != (sex == 1) or r == culprit:
-            continue
-        k = (np.int64(passers[j]) & 3) + 1
-        if trip // 5 == k or trip % 5 == k:
-            t = -np.log(to_unit(draw2(key, r, s * 64 + kind)))
-            if power > 0.0:
-                t /= proneness(lasting, r, power)
-            if t < first:
-                first = t
-                found = r
-    return found
-
-
-@kernel
-def person_victim(event, form, female, key, lasting, power, place_rows, stock, present, outdoors, passer_start,
-                  passers, moved, regular_start, regulars, at, status, anchors, group,
-                  intoxication, aggression):
-    """Somebody present on the place, by exposure: a passer-by or one of those out there.
-
-    Returns a row of people, or -1 when nobody suitable is there.
-    """
-    s = event[PLACE]
-    o = event[OFFENCE]
-    culprit = event[CULPRIT]
-    flow = place_rows[s, FLOW]
-    passing = max(0.0, present[s] - stock[s, OUT] * outdoors)
-    u = uniform2(key, s, 2 * o)
-    if u * present[s] < passing:
-        w = np.float64((flow >> FIELD_BITS) & FIELD_MASK) * female
-        m = np.float64(flow & FIELD_MASK) - np.float64((flow >> FIELD_BITS) & FIELD_MASK)
-        if form == LONE_WOMAN:
-            m = 0.0
-        if w + m > 0.0:
-            sex = 1 if uniform2(key, s, 2 * o + 1) * (w + m) < w else 0
-            r = passer(s, sex, key, o, lasting, power, culprit, passer_start, passers, moved, group)
-            if r >= 0:
-                return r
-    return dweller(s, o, form, female, culprit, key, lasting, power, regular_start, regulars, at, status, anchors,
-                   group, intoxication, aggression)
-
-
-@kernel
-def dweller(s, o, form, female, culprit, key, lasting, power, regular_start, regulars, at, status,
-            anchors, group, intoxication, aggression):
-    """Somebody out at a leisure place, first in a race weighed by exposure; -1 for nobody."""
-    first = np.inf
-    found = np.int64(-1)
-    for j in range(regular_start[s], regular_start[s + 1]):
-        r = np.int64(regulars[j])
-        if at[r] < 2 or status[r] != 0 or anchors[r, at[r]] != s or r == culprit:
-            continue
-        w = female if group[r] >= 3 else 1.0
-        if form == LONE_WOMAN and group[r] < 3:
-            w = 0.0
-        if form == FRICTION:
-            w *= aggression[r] * (0.12 + intoxication[r] / 255.0)
-        if power > 0.0:
-            w *= proneness(lasting, r, power)
-        if w > 0.0:
-            t = -np.log(to_unit(draw2(key, r, o))) / w
-            if t < first:
-                first = t
-                found = r
-    return found
-
-
-@kernel
-def household_victim(event, form, damage_share, key, lasting, power, first_household, at_home,
-                     size, occupied):
-    """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular."""
-    s = event[PLACE]
-    o = event[OFFENCE]
-    if form == NEGLECT and uniform2(key, s, 2 * o) >= damage_share:
-        return np.int64(-1)
-    first = np.inf
-    found = np.int64(-1)
-    for h in range(first_household[s], first_household[s + 1]):
-        t = -np.log(to_unit(draw2(key, h, o)))
-        if form == EMPTY_DWELLING and at_home[h] > 0:
-            if occupied <= 0.0:
-                continue
-            t /= occupied
-        if power > 0.0:
-            t /= proneness(lasting, h, power)
-        if form == VEHICLE:
-            t /= min(2.0, np.float64(size[h]))
-        if t < first:
-            first = t
-            found = h
-    return np.int64(found)
-
-
-@kernel
-def find_victims(begin, end, events, form, female, damage_share, occupied, outdoors, key,
-                 key_culprit, lasting, power,
-                 place_rows, stock, present, passer_start, passers, moved, regular_start, regulars,
-                 first_household,
-                 household_at_home, household_first, household_size, at, status, anchors, group,
-                 intoxication, aggression, offender_person, role):
-    """Fill in victims and culprits of events ``begin`` to ``end - 1``; drop those without a target.
-
-    Returns the new number of events.
-    """
-    kept = begin
-    for e in range(begin, end):
-        o = events[e, OFFENCE]
-        f = form[o]
-        s = events[e, PLACE]
-        if f == HOUSEHOLD:
-            events[kept] = events[e]
-            kept += 1
-            continue
-        culprit = np.int64(-1)
-        if events[e, OFFENDER] >= 0:
-            culprit = np.int64(offender_person[events[e, OFFENDER]])
-        elif f == FRICTION:
-            culprit = dweller(s, o, f, 0.15, -1, key_culprit, lasting, 0.0, regular_start, regulars, at, status,
-                              anchors, group, intoxication, aggression)
-            if culprit < 0:
-                culprit = passer(s, 0, key_culprit, o, lasting, 0.0, -1, passer_start, passers, moved, group)
-            if culprit >= 0:
-                events[e, OFFENDER] = role[culprit]
-        events[e, CULPRIT] = culprit
-        victim = np.int64(-1)
-        if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
-            victim = person_victim(events[e], f, female[o], key, lasting, power, place_rows, stock, present,
-                                   outdoors, passer_start, passers, moved, regular_start,
-                                   regulars, at, status, anchors, group, intoxication, aggression)
-            if victim < 0:
-                continue
-        elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
-            h = household_victim(events[e], f, damage_share, key, lasting, power,
-                                 first_household, household_at_home, household_size, occupied)
-            if h >= 0:
-                victim = np.int64(household_first[h])
-            elif f == EMPTY_DWELLING:
-                continue
-        events[e, VICTIM] = victim
-        events[kept] = events[e]
-        kept += 1
-    return kept
 
 
 @kernel
@@ -323,6 +147,7 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
         offender = np.int64(events[e, OFFENDER])
         hidden = form[o] == HOUSEHOLD or form[o] == LONE_WOMAN
         address = victim if victim >= 0 else s
+        events[e, RESPONSE] = -1
         p = report_odds(report[o], victim, hidden, law, support, foreign, trust_police)
         reported = uniform2(key_report, address, 2 * o) < p
         minutes = -1.0

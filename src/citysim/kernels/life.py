@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from citysim.kernels.aftermath import CULPRIT, OFFENCE, OFFENDER, PLACE, STEP, VICTIM
+from citysim.kernels.events import CULPRIT, OFFENCE, OFFENDER, PLACE, STEP, VICTIM
 from citysim.kernels.jit import kernel
 from citysim.kernels.random import draw2, to_unit, uniform, uniform2
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from citysim.kernels.aftermath import passer
 from citysim.kernels.jit import kernel
 from citysim.kernels.people import FIELD_BITS, FIELD_MASK, FLOW
 from citysim.kernels.random import draw2, to_unit, uniform2
+from citysim.kernels.victims import passer
 
 REACTIVE, HOT_SPOT, BEAT, RANDOM = 0, 1, 2, 3
 
@@ -64,13 +64,13 @@ def patrol(strategy, n_units, hours, step, key, key_contact, rounds, dwell, cont
     Wanted stops are written to ``stops`` (int64 (limit, 2): place, unit visit), to be resolved
     when it is known who passes; ``counts`` (int64): visits, contacts, stops wanted.
     """
-    per_hour = 60.0 / (dwell + rounds.move_minutes)
-    n_visits = max(1, np.int64(per_hour * hours + 0.5))
+    visits = 60.0 / (dwell + rounds.move_minutes) * hours  # fractions carry over between steps
+    n_visits = np.int64((step + 1) * visits) - np.int64(step * visits)
     built = 1.0 - np.exp(-dwell / rounds.tau_build)
     n_places = deterrence.size
     for u in range(n_units):
         for v in range(n_visits):
-            turn = (step * n_units + u) * n_visits + v
+            turn = (np.int64(step * visits) + v) * n_units + u
             unit = u * 64 + v
             bits = draw2(key, unit, strategy)
             if strategy == HOT_SPOT:

@@ -178,10 +178,10 @@ def travel(n_trips, trip_person, trip_from, trip_to, legs, dark, at, anchors, ro
 
 @kernel
 def drink_and_jostle(lo, hi, at, status, anchors, intoxication, substance, aggression, drink,
-                     friction):
+                     sober_friction, friction):
     """People out at a leisure anchor drink where alcohol leads, and bring their friction.
 
-    Friction of a person is aggression times (0.12 + intoxication) times the time spent.
+    Friction of a person is aggression times (sober friction + intoxication) times the time spent.
     """
     for r in range(lo, hi):
         here = at[r]
@@ -189,14 +189,14 @@ def drink_and_jostle(lo, hi, at, status, anchors, intoxication, substance, aggre
             s = anchors[r, here]
             level = min(intoxication[r] + drink[s] * substance[r], np.float32(255.0))
             intoxication[r] = np.uint8(level)
-            friction[s] += np.int64(aggression[r] * (0.12 + level / 255.0) * FRICTION_SCALE)
+            friction[s] += np.int64(aggression[r] * (sober_friction + level / 255.0) * FRICTION_SCALE)
 
 
 @kernel
 def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, at,
                 anchors, minutes, modes, hops, route, routes, household, at_home, group, caution,
                 sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
-                sober, rise, fall, marks, seconds, step_seconds, place_rows, stock, friction,
+                sober_friction, sober, rise, fall, marks, seconds, step_seconds, place_rows, stock, friction,
                 moved, trips):
     """One step of people ``lo`` to ``hi - 1``, block by block.
 
@@ -214,9 +214,9 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
         float32 (4, 256): exp(-cost) by mode and minutes.
     stay
         Inertia of a stay, multiplies the weight of the present place.
-    drink, sober
-        Intoxication gained per step by place (float32, in 1/255), and the share kept on
-        coming home.
+    drink, sober_friction, sober
+        Intoxication gained per step by place (float32, in 1/255), friction of the sober, and the
+        share of intoxication kept on coming home.
     rise, fall
         Shares by which fear moves towards what a trip showed, upwards and downwards.
     place_rows, stock, friction
@@ -233,7 +233,7 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
     for start in range(lo, hi, BLOCK):
         stop = min(start + BLOCK, hi)
         drink_and_jostle(start, stop, at, status, anchors, intoxication, substance, aggression,
-                         drink, friction)
+                         drink, sober_friction, friction)
         n = decide(start, stop, hour, key, dark, timetables, timetable, shift, status, at, anchors,
                    minutes, modes, group, caution, pull, decay, stay, trip_person, trip_from,
                    trip_to)

@@ -81,7 +81,7 @@ class Target(NamedTuple):
 
 @kernel
 def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
-                 deterrence, patrol_minutes, shops, venues, closing_hour, services, hosts,
+                 deterrence, patrol_minutes, gateway, shops, venues, closing_hour, services, hosts,
                  efficacy, district, light, present, women, young, guardianship, certainty,
                  unease):
     """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.
@@ -97,7 +97,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         flow = place_rows[s, FLOW]
         passing = seconds[s] * share
         n = (np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
-             + stock[s, DAY] * watch.day_outdoors)
+             + (stock[s, DAY] * watch.day_outdoors if gateway[s] == 0 else 0.0))
         present[s] = n
         women[s] = (np.float64((flow >> FIELD_BITS) & FIELD_MASK) * passing
                     + stock[s, OUT_WOMEN] * watch.outdoors)
@@ -130,7 +130,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
 
 @kernel
 def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, women, young,
-                  certainty, disorder, light, vehicles, shops, dwellings, attract, value):
+                  certainty, disorder, light, vehicles, shops, homes, attract, value):
     """Worth of each chosen offence on each place: target value times deterrence.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
@@ -146,8 +146,8 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             elif f == LONE:
                 targets = (1.0 - np.exp(-12.0 * n)) * np.exp(-n / half[o])
             elif f == EMPTY_DWELLING:
-                targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * max(
-                    0, dwellings[s] - stock[s, EMPTY])
+                targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * (
+                    homes[s] - stock[s, EMPTY])
             elif f == VEHICLE:
                 targets = vehicles[s] * (1.0 + target.night_vehicle * (1.0 - light[s]))
             elif f == SHOP:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from citysim.kernels.aftermath import OFFENCE, PLACE
+from citysim.kernels.events import OFFENCE, PLACE
 from citysim.kernels.jit import kernel
 from citysim.kernels.places import NEGLECT
 

@@ -124,6 +124,7 @@ class CityModel(mesa.Model):
         n_cells = self.groups_of_people.n_cells
         m, dt = self.settings.model, self.settings.step_hours
         self.recorder = Recorder(n_places, n_offences, n_cells)
+        self.homes = np.diff(self.world.first_household)
         self.place_rows = np.zeros((n_places, 2), np.uint64)
         self.friction = np.zeros(n_places, np.int64)
         self.pull = np.zeros((n_places, 6), np.float32)

@@ -19,6 +19,7 @@ from citysim.kernels.patrol import Rounds
 from citysim.kernels.perception import Mind
 from citysim.kernels.places import EMPTY_DWELLING, FORMS, FRICTION, HOUSEHOLD, Target, Watch
 from citysim.kernels.upkeep import Ageing
+from citysim.kernels.victims import Exposure
 
 TASTES = ("alcohol", "other_venues", "shops", "green", "events", "services")
 N_GROUPS = 6
@@ -64,6 +65,7 @@ class Constants:
     mind: Mind
     ageing: Ageing
     course: Course
+    exposure: Exposure
     offences: Offences
     tastes: np.ndarray        # float64 (6 groups, 6 offers), odds
     sensitivity: np.ndarray   # float64 (6 groups)
@@ -131,7 +133,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
     return Constants(
         watch=_watch(m, on, scale),
         target=Target(
-            occupied=m.opportunity.occupied * scale,
+            occupied=m.opportunity.occupied,
             night_vehicle=on["opportunity"] * m.opportunity.night_vehicle,
             disorder_feed=on["opportunity"] * m.opportunity.disorder_feed,
             youth_feed=on["opportunity"] * m.opportunity.youth_feed,
@@ -148,6 +150,12 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
         ageing=Ageing(m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),
+        exposure=Exposure(
+            outdoors=m.guardianship.outdoors, day_outdoors=m.guardianship.day_outdoors,
+            step_seconds=step_hours * 3600.0, sober_friction=m.night.sober_friction,
+            female_assailant=m.opportunity.female_assailant,
+            damage_share=m.opportunity.damage_share, occupied=m.opportunity.occupied,
+            proneness=m.opportunity.proneness),
         offences=read_offences(settings, scale),
         tastes=_tastes(m, on, step_hours),
         sensitivity=np.array(m.routine.sensitivity, np.float64) * float(on["fear"]),

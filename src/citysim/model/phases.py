@@ -19,6 +19,7 @@ from citysim.kernels import (
     places,
     streams,
     upkeep,
+    victims,
 )
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 
@@ -61,7 +62,8 @@ def move(m) -> None:
               p["shift"], p.status, p.at, p.anchors, p.minutes, p.modes, p.hops, p.route,
               m.population.routes, p.household, m.households.at_home, p.group, p.caution,
               p.sensitivity, p.fear, p.intoxication, p.substance, p.aggression, m.pull, decay,
-              m.stay, m.drink, np.float32(m.settings.model.night.sober),
+              m.stay, m.drink, m.settings.model.night.sober_friction,
+              np.float32(m.settings.model.night.sober),
               np.float32(mover.enabled * mover.rise), np.float32(mover.enabled * mover.fall),
               m.marks, m.seconds, m.calendar.step_hours * 3600.0)
     m.trips[:] = 0
@@ -124,12 +126,12 @@ def observe_places(m) -> None:
     parallel_run = m.threads > 1
     (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
-        s.disorder, s.deterrence, s.patrol_minutes, s.shops, s.venues, s.closing_hour, s.services,
+        s.disorder, s.deterrence, s.patrol_minutes, s.gateway, s.shops, s.venues, s.closing_hour, s.services,
         s.hosts, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
         s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
-        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, s.dwellings, m.attract,
+        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes, m.attract,
         m.value)
 
 
@@ -157,19 +159,19 @@ def offenders(m) -> None:
 
 def consequences(m) -> None:
     """Victims, reports, response, arrest, memory, fear; police stops of passers-by."""
-    r, p, h, s = m.recorder, m.people, m.households, m.places
+    r, p, h = m.recorder, m.people, m.households
     begin = m.first_event
     passers = m.world.passers
     if r.n_events > begin:
-        r.n_events = aftermath.find_victims(
+        exposure = m.constants.exposure
+        exposure = exposure._replace(occupied=exposure.occupied * (1.0 - m.hour.awake))
+        r.n_events = victims.find_victims(
             begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
-            m.settings.model.opportunity.damage_share,
-            m.settings.model.opportunity.occupied * (1.0 - m.hour.awake),
-            m.constants.watch.outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT),
-            m.key(streams.VICTIM, -1), m.settings.model.opportunity.proneness, m.place_rows, m.stock, s.present,
-            passers.start, passers.items, m.moved, m.world.regulars.start, m.world.regulars.items,
-            m.world.first_household, h.at_home, h.first, h["size"], p.at, p.status, p.anchors,
-            p.group, p.intoxication, p.aggression, m.offenders.person, m.role)
+            exposure, m.key(streams.VICTIM), m.key(streams.CULPRIT), m.key(streams.VICTIM, -1),
+            m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
+            m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
+            h.first, h["size"], p.at, p.status, p.anchors, p.group, p.intoxication, p.aggression,
+            m.offenders.person, m.role)
         follow_up(m, begin, r.n_events)
     n_stops = int(m.counts[2])
     if n_stops:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from citysim.kernels.aftermath import N_EVENT
+from citysim.kernels.events import N_EVENT
 from citysim.kernels.perception import N_SUMS
 
 
@@ -14,7 +14,7 @@ class Recorder:
     Attributes
     ----------
     events
-        int32 (limit, 10): the offences of the current day; columns in ``kernels/aftermath.py``.
+        int32 (limit, 10): the offences of the current day; columns in ``kernels/events.py``.
     history
         Arrays of events of the days before, warm-up left out.
     hazard

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from citysim.config.settings import stable_hash
-from citysim.kernels import aftermath as ev
+from citysim.kernels import events as ev
 from citysim.kernels.perception import PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.model.city_model import CityModel
 from citysim.outcomes.record import DAYS_PER_YEAR, Record

@@ -23,7 +23,7 @@ class World:
     city, population
         As built from the settings.
     regulars
-        For every place the people who have it as a leisure anchor.
+        For every place the people who have it as day place or leisure anchor.
     passers
         For every place the stored routes that cross it, as 4 x person + route.
     first_household
@@ -60,13 +60,14 @@ def assemble_world(city: City, population: Population) -> World:
     """A world from a city and a population made elsewhere."""
     people = population.people
     n = len(people)
-    leisure = people.anchors[:, 2:5]
-    # Two anchors may be the same place: count a person once there.
-    keep = np.ones((n, 3), bool)
-    keep[:, 1] = leisure[:, 1] != leisure[:, 0]
-    keep[:, 2] = (leisure[:, 2] != leisure[:, 0]) & (leisure[:, 2] != leisure[:, 1])
-    person = np.repeat(np.arange(n, dtype=np.int32), 3).reshape(n, 3)
-    regulars = Ragged.from_pairs(leisure[keep].astype(np.int64), person[keep], len(city.places))
+    away = people.anchors[:, 1:5]
+    # Two anchors may be the same place: count a person once there. Gateways are out of town.
+    keep = np.ones((n, 4), bool)
+    keep[:, 0] = city.places.gateway[away[:, 0]] == 0
+    for k in range(1, 4):
+        keep[:, k] = (away[:, k:k + 1] != away[:, :k]).all(axis=1)
+    person = np.repeat(np.arange(n, dtype=np.int32), 4).reshape(n, 4)
+    regulars = Ragged.from_pairs(away[keep].astype(np.int64), person[keep], len(city.places))
     first = np.searchsorted(population.households.home, np.arange(len(city.places) + 1))
     passers = Ragged(*index_routes(people.route, people.hops, population.routes, len(city.places)))
     return World(city, population, regulars, passers, first.astype(np.int32))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from citysim.kernels import aftermath as ev
+from citysim.kernels import events as ev
 from citysim.outcomes.record import Record
 from citysim.outcomes.registry import Measure, register
 

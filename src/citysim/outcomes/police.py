@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from citysim.kernels import aftermath as ev
+from citysim.kernels import events as ev
 from citysim.outcomes.record import Record
 from citysim.outcomes.registry import Measure, register
 
@@ -23,7 +23,7 @@ def police(record: Record):
     """Response by district, clearance, mismatch."""
     events = record.events
     district = record.places.district[events[:, ev.PLACE]]
-    answered = events[:, ev.RESPONSE] > 0
+    answered = events[:, ev.RESPONSE] >= 0
     if answered.any():
         yield "police.response_minutes", "all", events[answered, ev.RESPONSE].mean() / 10
         for d, label in enumerate(record.districts):

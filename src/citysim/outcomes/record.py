@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from citysim.kernels import aftermath as ev
+from citysim.kernels import events as ev
 
 DAYS_PER_YEAR = 365.0
 BANDS = ("day", "evening", "night")
@@ -20,7 +20,7 @@ class Record:
     Attributes
     ----------
     events
-        int32 (n, 10): offences of the window; columns in ``kernels/aftermath.py``.
+        int32 (n, 10): offences of the window; columns in ``kernels/events.py``.
     hour_of_week
         Of each event.
     hazard, hourly
