@@ -1,6 +1,7 @@
 """What follows an offence: the right victim, reports by their odds, response, arrest, memory."""
 
 import copy
+import dataclasses
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from scipy import stats
 
 from citysim.kernels import aftermath, people, places, random, streams
-from citysim.kernels.aftermath import (
+from citysim.kernels.events import (
     CLEARED,
     CULPRIT,
     OFFENCE,
@@ -57,11 +58,12 @@ def crossed(m, r):
 
 
 def there(m, place):
-    """Rows of people who cross a place in this hour, and of those out on it."""
+    """Rows of people who cross a place in this hour, and of those who stay there."""
     walking = {r for r in np.flatnonzero(m.moved) if place in crossed(m, r)}
     p = m.people
     at = p.anchors[np.arange(len(p)), p.at]
-    out = set(np.flatnonzero((p.at >= 2) & (at == place) & (p.status == 0)))
+    least = 2 if m.places.gateway[place] else 1  # whose day place is a gateway is out of town
+    out = set(np.flatnonzero((p.at >= least) & (at == place) & (p.status == 0)))
     return walking, out
 
 
@@ -102,22 +104,22 @@ def test_only_women_are_harassed_also_where_only_men_walk(hour):
 
 def exposure(m, place, o):
     """Chance of each person to be the victim of a crowd offence at a place."""
-    walking, out = there(m, place)
-    k = m.constants
-    minutes = m.places.length[place] / m.settings.model.guardianship.walking_speed / 60
-    passing = int(unpacked(m)[place]) * minutes / 60
-    share = float(passing / (passing + m.stock[place, people.OUT] * k.watch.outdoors))
-    weight = np.zeros(len(m.people))
-    female = k.offences.female[o]
-    for group, part in ((walking, share), (out, 1 - share)):
-        w = np.array([female if m.people.sex[r] else 1.0 for r in group])
-        for r, chance in zip(group, part * w / w.sum() if len(w) else w, strict=True):
-            weight[r] += chance
-    return weight
+    walking, staying = there(m, place)
+    k, female = m.constants.watch, m.constants.offences.female[o]
+    hours = m.places.length[place] / m.settings.model.guardianship.walking_speed / 3600
+    passing = int(unpacked(m)[place]) * hours
+    outside = {r: k.outdoors if m.people.at[r] >= 2 else k.day_outdoors for r in staying}
+    share = passing / (passing + sum(outside.values()))
+    chance = np.zeros(len(m.people))
+    for group, part in ((dict.fromkeys(walking, 1.0), share), (outside, 1 - share)):
+        w = np.array([time * (female if m.people.sex[r] else 1.0) for r, time in group.items()])
+        np.add.at(chance, list(group), part * w / w.sum())
+    return chance
 
 
 def test_victims_are_drawn_in_proportion_to_exposure(hour):
     o, n = row_of(hour, "theft_person"), 4000
+    hour.constants = without_proneness(hour)
     mixed = np.flatnonzero((hour.stock[:, people.OUT] > 3)
                            & (unpacked(hour) > 3))
     assert len(mixed)
@@ -136,6 +138,11 @@ def test_victims_are_drawn_in_proportion_to_exposure(hour):
     assert stats.chisquare(seen[due > 0], due[due > 0]).pvalue > LEAST_P
 
 
+def without_proneness(m):
+    """Constants under which exposure alone decides."""
+    return dataclasses.replace(m.constants, exposure=m.constants.exposure._replace(proneness=0.0))
+
+
 def unpacked(m):
     return m.place_rows[:, people.FLOW] & np.uint64(people.FIELD_MASK)
 
@@ -147,6 +154,7 @@ def households_at(m, place):
 
 def test_burglars_find_empty_homes_evenly(hour):
     o = row_of(hour, "burglary_home")
+    hour.constants = without_proneness(hour)
     empty = hour.stock[:, people.EMPTY]
     place = int(np.argmax(empty))
     homes = households_at(hour, place)
@@ -163,6 +171,7 @@ def test_burglars_find_empty_homes_evenly(hour):
 
 def test_larger_households_have_more_vehicles_and_damage_hits_some(hour):
     o = row_of(hour, "vehicle_theft")
+    hour.constants = without_proneness(hour)
     place = int(np.argmax(np.diff(hour.world.first_household)))
     homes = households_at(hour, place)
     n = 4000

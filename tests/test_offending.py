@@ -273,7 +273,7 @@ def test_the_weakest_memory_gives_way():
     def remember(where, what, strength):
         offending.remember(0, where, what, strength, place, memory, offence)
         return [tuple(x) for x in zip(place[0].tolist(), offence[0].tolist(),
-                                      np.round(memory[0], 3).tolist(), strict=True)]
+                                      memory[0].astype(float).round(3).tolist(), strict=True)]
 
     first, second, third = (3, 1, 0.5), (8, 1, 0.2), (5, 2, 0.9)
     assert remember(11, 4, 1.0) == [first, second, third, (11, 4, 1)]

@@ -41,7 +41,7 @@ def plain_watch(m, s):
     counts = [(flow >> (bits * k)) & ((1 << bits) - 1) for k in range(3)]
     out = m.stock[s, [people.OUT, people.OUT_WOMEN, people.OUT_YOUNG]]
     n, women, young = (c * passing + o * w.outdoors for c, o in zip(counts, out, strict=True))
-    n += m.stock[s, people.DAY] * w.day_outdoors
+    n += 0 if p.gateway[s] else m.stock[s, people.DAY] * w.day_outdoors
     light = max(h.daylight, p.lighting[s])
     venues = p.venues[s] if h.evening and h.clock < p.closing_hour[s] else 0
     staff = p.services[s] * h.services_open + p.hosts[s] * h.hosts_on
@@ -68,11 +68,11 @@ def plain_value(m, s, o):
     t, k, p = m.constants.target, m.constants.offences, m.places
     n, form = float(p.present[s]), FORMS[k.form[o]]
     half, empty = k.half[o], int(m.stock[s, people.EMPTY])
+    homes = (m.households.home == s).sum()
     targets = {
         "crowd": lambda: n * n / (n + half),
         "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-n / half),
-        "empty_dwelling": lambda: empty + t.occupied * (1 - m.hour.awake) * max(
-            0, p.dwellings[s] - empty),
+        "empty_dwelling": lambda: empty + t.occupied * (1 - m.hour.awake) * (homes - empty),
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
         "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
         "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-n / half),

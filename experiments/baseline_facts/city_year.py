@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from citysim.config.compose import compose_study
-from citysim.kernels import aftermath as ev
+from citysim.kernels import events as ev
 from citysim.kernels.life import EMPLOYED, NEET, STUDENT, UNEMPLOYED
 from citysim.kernels.perception import (
     FEAR_DAY,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from city_year import Year, memory_share, run_year
+from city_year import WARMUP_DAYS, Year, memory_share, run_year
 from regularities import (
     age_peak,
     distance_decay,
@@ -52,10 +52,10 @@ class Table:
         off = self.published["within"]["value"]
         return entry["value"] * (1 - off), entry["value"] * (1 + off)
 
-    def text(self) -> str:
-        """The table in Markdown."""
-        head = ("regularity", "measured", "published", "verdict", "note")
-        rows = [head, *self.lines]
+    def text(self, columns: int = 5) -> str:
+        """The first columns of the table, in Markdown."""
+        head = ("regularity", "measured", "published", "verdict", "note")[:columns]
+        rows = [head, *(line[:columns] for line in self.lines)]
         width = [max(len(row[c]) for row in rows) for c in range(len(head))]
         out = ["| " + " | ".join(v.ljust(w) for v, w in zip(row, width, strict=True)) + " |"
                for row in rows]
@@ -256,7 +256,7 @@ def main() -> None:
     parser.add_argument("--city", default="turin_dora")
     parser.add_argument("--days", type=int, default=364)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--table", type=Path, help="also write the table here")
+    parser.add_argument("--table", type=Path, help="also write the table here, without notes")
     parser.add_argument("overrides", nargs="*", help="model.x.y=value")
     a = parser.parse_args()
     published = yaml.safe_load((HERE / "published.yaml").read_text())
@@ -272,10 +272,10 @@ def main() -> None:
     minds(t, y)
     branching(t, y)
     stability(t, y)
-    text = t.text()
-    print(f"{a.city}, seed {a.seed}, {y.record.days} days after 28 of run-in\n\n{text}")
+    print(f"{a.city}, seed {a.seed}, {y.record.days} days after {WARMUP_DAYS} of run-in\n\n"
+          f"{t.text()}")
     if a.table:
-        a.table.write_text(text + "\n")
+        a.table.write_text(t.text(columns=4) + "\n")
 
 
 if __name__ == "__main__":

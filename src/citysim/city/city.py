@@ -67,6 +67,10 @@ class City:
     night_centres: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     water: tuple[np.ndarray, ...] = ()
 
+    def __deepcopy__(self, memo) -> City:
+        """Runs never change it, so copies of a model share it."""
+        return self
+
     def __len__(self) -> int:
         return len(self.places)
 

@@ -64,12 +64,12 @@ def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_nig
 
 @parallel_kernel
 def watch_chunks(bounds, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
-                 deterrence, patrol_minutes, gateway, shops, venues, closing_hour, services, hosts,
+                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services, hosts,
                  efficacy, district, light, present, women, young, guardianship, certainty, unease):
     """:func:`watch_places` chunk by chunk."""
     for c in prange(bounds.size - 1):
         watch_places(bounds[c], bounds[c + 1], hour, watch, place_rows, stock, seconds, lamp,
-                     camera, disorder, deterrence, patrol_minutes, gateway, shops, venues, closing_hour,
+                     camera, disorder, deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour,
                      services, hosts, efficacy, district, light, present, women, young,
                      guardianship, certainty, unease)
 

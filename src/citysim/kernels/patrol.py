@@ -11,9 +11,9 @@ import numpy as np
 from citysim.kernels.jit import kernel
 from citysim.kernels.people import FIELD_BITS, FIELD_MASK, FLOW
 from citysim.kernels.random import draw2, to_unit, uniform2
-from citysim.kernels.victims import passer
 
 REACTIVE, HOT_SPOT, BEAT, RANDOM = 0, 1, 2, 3
+_TRIES = 400
 
 
 class Rounds(NamedTuple):
@@ -126,6 +126,24 @@ def talk(s, unit, expected, key, rounds, quality, first_household, household_fir
 
 
 @kernel
+def any_passer(s, sex, key, unit, passer_start, passers, moved, group):
+    """Somebody of one sex who walks over a place in this step, by drawing until one is found.
+
+    There are many stops and long lists, so the lists are not gone through; -1 after
+    ``_TRIES`` draws.
+    """
+    n = passer_start[s + 1] - passer_start[s]
+    for i in range(_TRIES if n > 0 else 0):
+        j = passer_start[s] + np.int64(draw2(key, unit, 5000 + i) % np.uint64(n))
+        r = np.int64(passers[j]) >> 2
+        trip = np.int64(moved[r]) - 1
+        k = (np.int64(passers[j]) & 3) + 1
+        if trip >= 0 and (trip // 5 == k or trip % 5 == k) and (group[r] >= 3) == (sex == 1):
+            return r
+    return np.int64(-1)
+
+
+@kernel
 def stop_people(n, stops, key, rounds, quality, place_rows, passer_start, passers, moved, group,
                 foreign, trust_police, n_stopped, made):
     """Resolve wanted stops: somebody who passed, by sex, age and origin as officers select.
@@ -141,7 +159,7 @@ def stop_people(n, stops, key, rounds, quality, place_rows, passer_start, passer
         m = np.float64(flow & FIELD_MASK) - w
         w *= rounds.stop_women
         sex = 1 if uniform2(key, unit, 4000) * (w + m) < w else 0
-        r = passer(s, sex, key, 63, key, 0.0, -1, passer_start, passers, moved, group)
+        r = any_passer(s, sex, key, unit, passer_start, passers, moved, group)
         if r < 0:
             continue
         heaviest = max(1.0, rounds.stop_young) * max(1.0, rounds.stop_foreign)

@@ -33,14 +33,10 @@ BLOCK = 1024  # people decided before their trips are walked: their rows stay in
 @kernel
 def pick(u, w2, w3, w4):
     """Anchor chosen by a uniform number: 0 (weight 1), 2, 3 or 4."""
-    u *= np.float32(1.0) + w2 + w3 + w4
-    if u < np.float32(1.0):
-        return 0
-    if u < np.float32(1.0) + w2:
-        return 2
-    if u < np.float32(1.0) + w2 + w3:
-        return 3
-    return 4
+    one = np.float32(1.0)
+    u *= one + w2 + w3 + w4
+    out = u >= one
+    return out * 2 + (u >= one + w2) + (u >= one + w2 + w3)
 
 
 @kernel
@@ -72,17 +68,20 @@ def decide(lo, hi, hour, key, dark, timetables, timetable, shift, status, at, an
             w2 = pull[anchors[r, 2], g] * care
             w3 = pull[anchors[r, 3], g] * care
             w4 = pull[anchors[r, 4], g] * care
-            w2 *= stay if here == 2 else decay[(mode >> 2) & 3, minutes[r, 1]]
-            w3 *= stay if here == 3 else decay[(mode >> 4) & 3, minutes[r, 2]]
-            w4 *= stay if here == 4 else decay[(mode >> 6) & 3, minutes[r, 3]]
+            d2 = decay[(mode >> 2) & 3, minutes[r, 1]]
+            d3 = decay[(mode >> 4) & 3, minutes[r, 2]]
+            d4 = decay[(mode >> 6) & 3, minutes[r, 3]]
+            w2 *= stay if here == 2 else d2
+            w3 *= stay if here == 3 else d3
+            w4 *= stay if here == 4 else d4
             there = pick(np.float32(to_unit(draw(key, r))), w2, w3, w4)
         elif activity == AT_DAY_PLACE and anchors[r, 1] != anchors[r, 0]:
             there = 1
-        if there != here:
-            trip_person[n] = r
-            trip_from[n] = here
-            trip_to[n] = there
-            n += 1
+        # Always written, counted when it is a trip: cheaper than a branch that is hard to guess.
+        trip_person[n] = r
+        trip_from[n] = here
+        trip_to[n] = there
+        n += there != here
     return n
 
 
@@ -160,10 +159,8 @@ def travel(n_trips, trip_person, trip_from, trip_to, legs, dark, at, anchors, ro
                 stock[s, DAY] += by
             else:
                 stock[s, OUT] += by
-                if g >= 3:
-                    stock[s, OUT_WOMEN] += by
-                if g == 0 or g == 3:
-                    stock[s, OUT_YOUNG] += by
+                stock[s, OUT_WOMEN] += by * (g >= 3)
+                stock[s, OUT_YOUNG] += by * (g == 0 or g == 3)
         at[r] = trip_to[i]
         moved[r] = 1 + 5 * trip_from[i] + trip_to[i]
         if trip_to[i] == 0 and drunk > 0:
@@ -226,9 +223,9 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
     trips
         int64: trips listed, segments walked, and a sum that only keeps reads alive.
     """
-    trip_person = np.empty(BLOCK, np.int32)
-    trip_from = np.empty(BLOCK, np.uint8)
-    trip_to = np.empty(BLOCK, np.uint8)
+    trip_person = np.empty(BLOCK + 1, np.int32)
+    trip_from = np.empty(BLOCK + 1, np.uint8)
+    trip_to = np.empty(BLOCK + 1, np.uint8)
     legs = np.empty((BLOCK, 4), np.int64)
     for start in range(lo, hi, BLOCK):
         stop = min(start + BLOCK, hi)

@@ -28,6 +28,7 @@ class Mind(NamedTuple):
     usual_trust_city: float
     avoid_day: float        # how strongly fear by day keeps people in
     avoid_night: float      # the same after dark
+    tolerated: float        # fear up to which nobody stays in
     afraid: float           # fear from which a person feels unsafe
 
 
@@ -62,8 +63,8 @@ def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie
         c += (mind.fade_trust * (mind.usual_trust_city - c)
               + mind.talk_trust * (city_before[partner] - c))
         trust_city[r] = c
-        caution[r, 0] = np.exp(-mind.avoid_day * f0)
-        caution[r, 1] = np.exp(-mind.avoid_night * f1)
+        caution[r, 0] = np.exp(-mind.avoid_day * max(0.0, f0 - mind.tolerated))
+        caution[r, 1] = np.exp(-mind.avoid_night * max(0.0, f1 - mind.tolerated))
         row = cell[r]
         sums[row, PEOPLE] += 1.0
         sums[row, SAFE_DAY] += 1.0 if f0 < mind.afraid else 0.0

@@ -48,7 +48,7 @@ class Watch(NamedTuple):
     """Constants of presence, guardianship, perceived certainty and unease."""
 
     outdoors: float         # share of time that people at a leisure place can be met outdoors
-    day_outdoors: float     # the same for people at work or school
+    weigh: float            # people that one simulated person stands for
     home_eyes: float        # weight of a person awake at home as an onlooker
     shop_eyes: float        # onlookers per open shop
     venue_eyes: float       # onlookers per open venue
@@ -81,7 +81,7 @@ class Target(NamedTuple):
 
 @kernel
 def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
-                 deterrence, patrol_minutes, gateway, shops, venues, closing_hour, services, hosts,
+                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services, hosts,
                  efficacy, district, light, present, women, young, guardianship, certainty,
                  unease):
     """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.
@@ -97,7 +97,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         flow = place_rows[s, FLOW]
         passing = seconds[s] * share
         n = (np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
-             + (stock[s, DAY] * watch.day_outdoors if gateway[s] == 0 else 0.0))
+             + stock[s, DAY] * day_outdoors[s] * watch.weigh)
         present[s] = n
         women[s] = (np.float64((flow >> FIELD_BITS) & FIELD_MASK) * passing
                     + stock[s, OUT_WOMEN] * watch.outdoors)

@@ -29,7 +29,6 @@ class Exposure(NamedTuple):
     """Constants of who can be met and hit."""
 
     outdoors: float          # time share outdoors of people at a leisure place
-    day_outdoors: float      # the same at work or school
     step_seconds: float
     sober_friction: float    # friction of a person who has not been drinking
     female_assailant: float  # weight of women among assailants
@@ -74,7 +73,7 @@ def passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers, mo
 
 
 @kernel
-def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, regular_start, regulars,
+def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors, regular_start, regulars,
             at, status, anchors, group, intoxication, aggression):
     """Somebody who is at a place and now and then outdoors, by exposure; -1 for nobody."""
     first = np.inf
@@ -84,7 +83,7 @@ def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, regul
         here = at[r]
         if here < 1 or status[r] != 0 or anchors[r, here] != s or r == culprit:
             continue
-        w = exposure.outdoors if here >= 2 else exposure.day_outdoors
+        w = exposure.outdoors if here >= 2 else day_outdoors[s]
         if group[r] >= 3:
             w *= female
         elif form == LONE_WOMAN:
@@ -102,7 +101,7 @@ def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, regul
 
 
 @kernel
-def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, place_rows, seconds,
+def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors, place_rows, seconds,
              stock, passer_start, passers, moved, regular_start, regulars, at, status, anchors,
              group, intoxication, aggression):
     """Somebody present on a place: a passer-by or one of those there, by time of exposure."""
@@ -110,7 +109,7 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, plac
     women = np.float64((flow >> FIELD_BITS) & FIELD_MASK)
     men = np.float64(flow & FIELD_MASK) - women
     passing = (women + men) * seconds[s] / exposure.step_seconds
-    there = stock[s, OUT] * exposure.outdoors + stock[s, DAY] * exposure.day_outdoors
+    there = stock[s, OUT] * exposure.outdoors + stock[s, DAY] * day_outdoors[s]
     address = 2 * kind + (culprit + 1) * _CULPRITS
     walking = uniform2(key, s, address) * (passing + there) < passing
     women *= female
@@ -119,7 +118,7 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, plac
     found = np.int64(-1)
     if not walking:
         found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                        regular_start, regulars, at, status, anchors, group, intoxication,
+                        day_outdoors, regular_start, regulars, at, status, anchors, group, intoxication,
                         aggression)
     if found < 0 and women + men > 0.0:
         sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
@@ -127,14 +126,17 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, plac
                        group)
     if found < 0 and walking:
         found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                        regular_start, regulars, at, status, anchors, group, intoxication,
+                        day_outdoors, regular_start, regulars, at, status, anchors, group, intoxication,
                         aggression)
     return found
 
 
 @kernel
-def household_victim(event, form, key, lasting, exposure, first_household, at_home, size):
-    """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular."""
+def household_victim(event, form, key, lasting, exposure, own, first_household, at_home, size):
+    """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular.
+
+    ``own`` is the culprit's household, which is spared.
+    """
     s = event[PLACE]
     o = event[OFFENCE]
     address = o + (np.int64(event[CULPRIT]) + 1) * _CULPRITS
@@ -143,6 +145,8 @@ def household_victim(event, form, key, lasting, exposure, first_household, at_ho
     first = np.inf
     found = np.int64(-1)
     for h in range(first_household[s], first_household[s + 1]):
+        if h == own:
+            continue
         t = -np.log(to_unit(draw2(key, h, address)))
         if form == EMPTY_DWELLING and at_home[h] > 0:
             if exposure.occupied <= 0.0:
@@ -159,10 +163,10 @@ def household_victim(event, form, key, lasting, exposure, first_household, at_ho
 
 
 @kernel
-def find_victims(begin, end, events, form, female, exposure, key, key_culprit, lasting, place_rows,
+def find_victims(begin, end, events, form, female, exposure, day_outdoors, key, key_culprit, lasting, place_rows,
                  seconds, stock, passer_start, passers, moved, regular_start, regulars,
                  first_household, household_at_home, household_first, household_size, at, status,
-                 anchors, group, intoxication, aggression, offender_person, role):
+                 anchors, group, household, intoxication, aggression, offender_person, role):
     """Fill in victims and culprits of events ``begin`` to ``end - 1``; drop those without a target.
 
     Returns the new number of events.
@@ -178,7 +182,7 @@ def find_victims(begin, end, events, form, female, exposure, key, key_culprit, l
             culprit = np.int64(offender_person[events[e, OFFENDER]])
         elif f == FRICTION:
             culprit = somebody(s, f, o, exposure.female_assailant, -1, key_culprit, lasting, 0.0,
-                               exposure, place_rows, seconds, stock, passer_start, passers, moved,
+                               exposure, day_outdoors, place_rows, seconds, stock, passer_start, passers, moved,
                                regular_start, regulars, at, status, anchors, group, intoxication,
                                aggression)
             if culprit >= 0:
@@ -186,13 +190,14 @@ def find_victims(begin, end, events, form, female, exposure, key, key_culprit, l
         events[e, CULPRIT] = culprit
         if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
             victim = somebody(s, f, o, female[o], culprit, key, lasting, exposure.proneness,
-                              exposure, place_rows, seconds, stock, passer_start, passers, moved,
+                              exposure, day_outdoors, place_rows, seconds, stock, passer_start, passers, moved,
                               regular_start, regulars, at, status, anchors, group, intoxication,
                               aggression)
             if victim < 0:
                 continue
         elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
-            h = household_victim(events[e], f, key, lasting, exposure, first_household,
+            own = np.int64(household[culprit]) if culprit >= 0 else np.int64(-1)
+            h = household_victim(events[e], f, key, lasting, exposure, own, first_household,
                                  household_at_home, household_size)
             victim = np.int64(household_first[h]) if h >= 0 else np.int64(-1)
             if h < 0 and f == EMPTY_DWELLING:

@@ -13,7 +13,6 @@ from mesa.datacollection import DataCollector
 from citysim.kernels import parallel, people, streams
 from citysim.kernels.offending import MAX_CANDIDATES
 from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
-from citysim.kernels.places import HOUSEHOLD
 from citysim.kernels.random import address, uniform
 from citysim.model import start
 from citysim.model.calendar import Calendar
@@ -24,7 +23,6 @@ from citysim.model.recorder import Recorder
 from citysim.model.world import World, build_world
 from citysim.policies.delivery import Programme
 from citysim.population.timetables import STAGES
-from citysim.state.columns import KINDS
 from citysim.state.levers import Levers
 
 SUM_CHUNKS = 64  # float sums over people always use these chunks, whatever the threads
@@ -124,6 +122,8 @@ class CityModel(mesa.Model):
         n_cells = self.groups_of_people.n_cells
         m, dt = self.settings.model, self.settings.step_hours
         self.recorder = Recorder(n_places, n_offences, n_cells)
+        # People at a gateway are out of town, at work or school elsewhere.
+        self.day_outdoors = m.guardianship.day_outdoors * (self.places.gateway == 0)
         self.homes = np.diff(self.world.first_household)
         self.place_rows = np.zeros((n_places, 2), np.uint64)
         self.friction = np.zeros(n_places, np.int64)
@@ -172,12 +172,8 @@ class CityModel(mesa.Model):
 
         self._columns = agent_sets(self)
         self.datacollector = DataCollector(model_reporters={
-            "crimes": lambda m: m.recorder.n_events - m.first_event,
-            "expected_crimes": lambda m: float(m.step_hazard),
-            "safe_after_dark": lambda m: m.safe_after_dark,
-            "trust_in_police": lambda m: m.trust_in_police,
-            "out": lambda m: int(m.stock[:, people.OUT].sum()),
-        })
+            "crimes": _crimes, "expected_crimes": "step_hazard", "out": _people_out,
+            "safe_after_dark": "safe_after_dark", "trust_in_police": "trust_in_police"})
         self.first_event, self.step_hazard = 0, 0.0
 
     # --- stepping
@@ -187,7 +183,7 @@ class CityModel(mesa.Model):
         for name, phase in PHASES:
             begin = time.perf_counter()
             if name == "observe":
-                self.step_hazard = self.recorder.total.sum()
+                self.step_hazard = float(self.recorder.total.sum())
             phase(self)
             self.phase_seconds[name] += time.perf_counter() - begin
         self.datacollector.collect(self)
@@ -307,5 +303,11 @@ class CityModel(mesa.Model):
                 + self.world.first_household.nbytes}
 
 
-RESIDENT = KINDS.index("resident")
-__all__ = ["HOUSEHOLD", "RESIDENT", "CityModel"]
+def _crimes(model: CityModel) -> int:
+    """Offences of the last step."""
+    return model.recorder.n_events - model.first_event
+
+
+def _people_out(model: CityModel) -> int:
+    """Persons at a leisure place now."""
+    return int(model.stock[:, people.OUT].sum())

@@ -151,7 +151,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),
         exposure=Exposure(
-            outdoors=m.guardianship.outdoors, day_outdoors=m.guardianship.day_outdoors,
+            outdoors=m.guardianship.outdoors,
             step_seconds=step_hours * 3600.0, sober_friction=m.night.sober_friction,
             female_assailant=m.opportunity.female_assailant,
             damage_share=m.opportunity.damage_share, occupied=m.opportunity.occupied,
@@ -168,7 +168,7 @@ def _watch(m, on, scale) -> Watch:
     g, f = m.guardianship, m.fear
     seen = float(on["guardianship"])
     return Watch(
-        outdoors=g.outdoors / scale, day_outdoors=g.day_outdoors / scale, home_eyes=g.home_eyes / scale, shop_eyes=g.shop_eyes,
+        outdoors=g.outdoors / scale, weigh=1.0 / scale, home_eyes=g.home_eyes / scale, shop_eyes=g.shop_eyes,
         venue_eyes=g.venue_eyes, service_eyes=g.service_eyes, host_eyes=g.host_eyes,
         saturation=g.saturation, blind=g.blind, disorder_loss=g.disorder_loss,
         certainty_informal=seen * g.certainty_informal,
@@ -207,7 +207,7 @@ def _mind(m, on) -> Mind:
         fade=fear * f.fade, fade_trust=trust * t.fade, talk=fear * f.talk,
         talk_trust=trust * t.talk, usual_trust_police=t.usual_police,
         usual_trust_city=t.usual_city, avoid_day=fear * f.avoid_day,
-        avoid_night=fear * f.avoid_night, afraid=f.afraid)
+        avoid_night=fear * f.avoid_night, tolerated=f.tolerated, afraid=f.afraid)
 
 
 def _course(m) -> Course:

@@ -126,7 +126,7 @@ def observe_places(m) -> None:
     parallel_run = m.threads > 1
     (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
-        s.disorder, s.deterrence, s.patrol_minutes, s.gateway, s.shops, s.venues, s.closing_hour, s.services,
+        s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues, s.closing_hour, s.services,
         s.hosts, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
         s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
@@ -167,11 +167,11 @@ def consequences(m) -> None:
         exposure = exposure._replace(occupied=exposure.occupied * (1.0 - m.hour.awake))
         r.n_events = victims.find_victims(
             begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
-            exposure, m.key(streams.VICTIM), m.key(streams.CULPRIT), m.key(streams.VICTIM, -1),
+            exposure, m.day_outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT), m.key(streams.VICTIM, -1),
             m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
             m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
-            h.first, h["size"], p.at, p.status, p.anchors, p.group, p.intoxication, p.aggression,
-            m.offenders.person, m.role)
+            h.first, h["size"], p.at, p.status, p.anchors, p.group, p.household, p.intoxication,
+            p.aggression, m.offenders.person, m.role)
         follow_up(m, begin, r.n_events)
     n_stops = int(m.counts[2])
     if n_stops:

@@ -57,7 +57,8 @@ def start_fear(people: Table, places: Table, settings) -> None:
         people.fear[:, column] = np.clip(people.sensitivity * unease[home], 0, 1)
     m = settings.model.fear
     for column, avoid in enumerate((m.avoid_day, m.avoid_night)):
-        people.caution[:, column] = np.exp(-m.enabled * avoid * people.fear[:, column])
+        people.caution[:, column] = np.exp(
+            -m.enabled * avoid * np.maximum(0, people.fear[:, column] - m.tolerated))
 
 
 def start_places(places: Table, settings) -> None:

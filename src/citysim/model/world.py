@@ -36,6 +36,10 @@ class World:
     passers: Ragged
     first_household: np.ndarray
 
+    def __deepcopy__(self, memo) -> World:
+        """Runs never change a world, so copies of a model share it."""
+        return self
+
     def save(self, path: str | Path) -> None:
         """Write the world to a file that :meth:`load` reads."""
         with Path(path).open("wb") as file:
@@ -65,7 +69,8 @@ def assemble_world(city: City, population: Population) -> World:
     keep = np.ones((n, 4), bool)
     keep[:, 0] = city.places.gateway[away[:, 0]] == 0
     for k in range(1, 4):
-        keep[:, k] = (away[:, k:k + 1] != away[:, :k]).all(axis=1)
+        same = (away[:, k:k + 1] == away[:, :k]) & keep[:, :k]
+        keep[:, k] = ~same.any(axis=1)
     person = np.repeat(np.arange(n, dtype=np.int32), 4).reshape(n, 4)
     regulars = Ragged.from_pairs(away[keep].astype(np.int64), person[keep], len(city.places))
     first = np.searchsorted(population.households.home, np.arange(len(city.places) + 1))

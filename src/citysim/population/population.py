@@ -56,6 +56,10 @@ class Population:
     timetables: np.ndarray
     fit: list[MarginFit] = field(default_factory=list)
 
+    def __deepcopy__(self, memo) -> Population:
+        """Runs never change it, so copies of a model share it."""
+        return self
+
     @property
     def n_residents(self) -> int:
         """Residents; rows of ``people`` beyond are commuters and visitors."""
