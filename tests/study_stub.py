@@ -200,7 +200,7 @@ def write_report(folder, world):
     return path
 
 
-def main_table(summary, runs):
+def main_table(summary):
     """One line per scenario."""
     crime = summary[summary["outcome"] == "crime.true.all"]
     return "\n".join(f"{r.scenario}: {r.value:.2f} crimes" for r in crime.itertuples())

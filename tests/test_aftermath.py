@@ -108,7 +108,8 @@ def exposure(m, place, o):
     k, female = m.constants.watch, m.constants.offences.female[o]
     hours = m.places.length[place] / m.settings.model.guardianship.walking_speed / 3600
     passing = int(unpacked(m)[place]) * hours
-    outside = {r: k.outdoors if m.people.at[r] >= 2 else k.day_outdoors for r in staying}
+    outside = {r: k.outdoors if m.people.at[r] >= 2 else float(m.day_outdoors[place])
+               for r in staying}
     share = passing / (passing + sum(outside.values()))
     chance = np.zeros(len(m.people))
     for group, part in ((dict.fromkeys(walking, 1.0), share), (outside, 1 - share)):
@@ -120,6 +121,7 @@ def exposure(m, place, o):
 def test_victims_are_drawn_in_proportion_to_exposure(hour):
     o, n = row_of(hour, "theft_person"), 4000
     hour.constants = without_proneness(hour)
+    hour.constants.offences.female[o] = 4.0
     mixed = np.flatnonzero((hour.stock[:, people.OUT] > 3)
                            & (unpacked(hour) > 3))
     assert len(mixed)

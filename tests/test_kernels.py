@@ -125,14 +125,23 @@ def test_moving_agrees_with_a_plain_pass(when, request):
     sure = np.setdiff1d(np.arange(len(model.people)), list(seen["unsure"]))
     assert (seen["at"] != plain.people.at)[sure].sum() > 100, "the hour must hold trips"
     np.testing.assert_array_equal(model.people.at[sure], seen["at"][sure])
-    if not seen["unsure"]:
-        np.testing.assert_array_equal(unpack(model.place_rows), seen["flow"])
+    clear = np.ones(len(model.places), bool)
+    for r in seen["unsure"]:
+        clear[np.concatenate([plain.people.anchors[r],
+                              *(plain.population.route(r, k) for k in range(1, 5))])] = False
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(unpack(model.place_rows)[clear], seen["flow"][clear])
     # whole numbers are cut off from products in single precision: one unit a passage
     passages = seen["flow"][:, 0] + np.bincount(
         plain.people.anchors[np.arange(len(plain.people)), plain.people.at],
         minlength=len(plain.places))
-    slack = passages + 1e-6 * seen["friction"] + 10 * SCALE * bool(seen["unsure"])
-    assert (np.abs(model.friction - seen["friction"]) <= slack).all()
+    slack = passages + 1e-6 * seen["friction"]
+    assert (np.abs(model.friction - seen["friction"]) <= slack)[clear].all()
+    home = (seen["at"] == 0) & (plain.people.at != 0)
+    kept = model.settings.model.night.sober * plain.people.intoxication
+    drunk = np.where(home, kept, plain.people.intoxication).astype(np.uint8)
+    np.testing.assert_array_equal(model.people.intoxication[sure], drunk[sure])
+    assert when == "morning" or (plain.people.intoxication[home & (plain.people.at > 1)] > 0).any()
     d = model.dark
     for r, fear in seen["fear"].items():
         if r not in seen["unsure"]:

@@ -49,7 +49,8 @@ def test_a_day_in_the_mind_agrees_with_plain_formulas(night):
         new = old + t.fade * (usual - old) + t.talk * (old[partner] - old)
         np.testing.assert_allclose(p[name][:n], new, atol=2e-6)
     avoid = np.array([f.avoid_day, f.avoid_night])
-    np.testing.assert_allclose(p.caution[:n], np.exp(-avoid * fear), atol=2e-6)
+    np.testing.assert_allclose(p.caution[:n], np.exp(-avoid * np.maximum(0, fear - f.tolerated)),
+                               atol=2e-6)
     np.testing.assert_array_equal(p.fear[n:], before["fear"][n:].astype(np.float32))
     assert (partner != np.arange(n)).mean() > 0.9 and k.fade > 0
 
@@ -124,7 +125,7 @@ def month(m, step=0):
 @pytest.mark.parametrize("bits", [0, life.TRAINING, life.SCHOOL_SUPPORT, life.PLACEMENT,
                                   life.MENTOR, 15])
 def test_a_month_agrees_with_plain_rules(town, bits):
-    m = town()
+    m = town({"model.life.dropout": 0.3})
     n, c, p = m.n_residents, m.settings.model.life, m.people
     p.programme[:n:2] = bits
     p.employment[:n:3] = np.where(p.age[:n:3] < 30, NEET, UNEMPLOYED)

@@ -555,10 +555,9 @@ def test_rates_of_the_default_city_are_within_a_factor_of_two():
 
 
 @pytest.fixture(scope="module")
-def turin():
-    settings = compose(["city=town"])
-    return lambda start, warmup=0, step=1.0: Calendar(start, warmup, step, settings.model.clock,
-                                                      45.07, 7.69)
+def turin(town_settings):
+    clock = town_settings.model.clock
+    return lambda start, warmup=0, step=1.0: Calendar(start, warmup, step, clock, 45.07, 7.69)
 
 
 def light_hours(calendar):
@@ -587,8 +586,8 @@ def test_summer_time_moves_the_clock_by_an_hour(turin, day, hours):
     assert (rise + fall) / 2 == pytest.approx(12.5 + summer, abs=0.4)
 
 
-def test_polar_night_and_polar_day():
-    clock = compose(["city=town"]).model.clock
+def test_polar_night_and_polar_day(town_settings):
+    clock = town_settings.model.clock
     for day, light in (("2024-12-21", 0.0), ("2024-06-21", 1.0)):
         north = Calendar(day, 0, 1.0, clock, 78.0, 15.0)
         assert {north.daylight(s) for s in range(24)} == {light}

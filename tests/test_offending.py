@@ -32,7 +32,7 @@ def rate(m, i):
     """Motivations expected in the hour."""
     f, d, r = m.offenders, m.constants.drive, m.offenders.person[i]
     factor = {0: d.at_home, 1: d.at_day_place}.get(int(m.people.at[r]), d.out)
-    return (d.rate * f.propensity[i] * factor * (1 + d.memory_drive * f.memory[i].max())
+    return ((d.rate * f.propensity[i] + d.memory_drive * f.memory[i].max()) * factor
             * math.exp(-d.arrest_weight * f.perceived_risk[i]))
 
 

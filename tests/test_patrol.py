@@ -208,32 +208,35 @@ def test_whoever_is_stopped_was_passing(hour):
     assert len(stop(m, np.flatnonzero(flow == 0)[:20])) == 0
 
 
+def passages(m, r, place):
+    """How often a person crosses a place in this hour."""
+    trip = divmod(int(m.moved[r]) - 1, 5) if m.moved[r] else (0, 0)
+    return sum(int((m.population.route(r, a) == place).sum()) for a in trip if a)
+
+
 def test_stops_fall_on_whom_officers_select(hour):
-    """Twice as often on young people as on others who pass, and on women at their weight."""
+    """By passage: young people and foreigners more often, women at their weight."""
     m = hour
     k = m.settings.model.patrol
     place = int(np.argmax(m.place_rows[:, people.FLOW] & np.uint64(people.FIELD_MASK)))
     first, last = m.world.passers.start[place:place + 2]
-    walkers = [r for r in np.unique(m.world.passers.items[first:last] >> 2)
-               if m.moved[r] and place in np.concatenate(
-                   [m.population.route(r, a) for a in divmod(int(m.moved[r]) - 1, 5) if a])]
+    walkers = {r: passages(m, r, place) for r in np.unique(m.world.passers.items[first:last] >> 2)
+               if passages(m, r, place)}
     stopped = np.concatenate([stop(m, [place], seed=seed) for seed in range(6000)])
     weight = np.zeros(len(m.people))
     p = m.people
     for r in walkers:
-        weight[r] = ((k.stop_young if p.age[r] < 25 else 1) * (k.stop_foreign if p.foreign[r]
-                                                              else 1))
+        weight[r] = (walkers[r] * (k.stop_young if p.age[r] < 25 else 1)
+                     * (k.stop_foreign if p.foreign[r] else 1))
     women = p.sex == 1
-    # the sex is drawn from passages, so the two sums stand for passages of either sex
-    rows = np.array(walkers)
+    rows = np.array(list(walkers))
     for chosen in (rows[women[rows]], rows[~women[rows]]):
         counts = np.bincount(stopped, minlength=len(p))[chosen]
         assert counts.sum() > 50
         due = weight[chosen] / weight[chosen].sum() * counts.sum()
         assert stats.chisquare(counts, due).pvalue > LEAST_P
-    n_women, n_men = women[rows].sum(), (~women[rows]).sum()
-    mean_w, mean_m = weight[rows[women[rows]]].mean(), weight[rows[~women[rows]]].mean()
-    share = k.stop_women * n_women * mean_w / (k.stop_women * n_women * mean_w + n_men * mean_m)
+    w, men = (weight[rows[chosen]].sum() for chosen in (women[rows], ~women[rows]))
+    share = k.stop_women * w / (k.stop_women * w + men)
     assert stats.binomtest(int(women[stopped].sum()), len(stopped), share).pvalue > LEAST_P
 
 

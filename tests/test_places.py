@@ -41,7 +41,8 @@ def plain_watch(m, s):
     counts = [(flow >> (bits * k)) & ((1 << bits) - 1) for k in range(3)]
     out = m.stock[s, [people.OUT, people.OUT_WOMEN, people.OUT_YOUNG]]
     n, women, young = (c * passing + o * w.outdoors for c, o in zip(counts, out, strict=True))
-    n += 0 if p.gateway[s] else m.stock[s, people.DAY] * w.day_outdoors
+    at_work = 0 if p.gateway[s] else m.settings.model.guardianship.day_outdoors
+    n += m.stock[s, people.DAY] * at_work / m.scale
     light = max(h.daylight, p.lighting[s])
     venues = p.venues[s] if h.evening and h.clock < p.closing_hour[s] else 0
     staff = p.services[s] * h.services_open + p.hosts[s] * h.hosts_on

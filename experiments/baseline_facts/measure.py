@@ -175,6 +175,8 @@ def nights(t: Table, y: Year) -> None:
         hours = y.hour[y.of(name)]
         hazard = y.model.recorder.hourly[:, y.row(name)]
         fact = f"night_{name}"
+        if len(hours) == 0:
+            continue
         t.add(f"share from 22 to 4, {name}", np.isin(hours, DARK_HOURS).mean(),
               fact if fact in t.published else None,
               f"expected {hazard[dark].sum() / hazard.sum():.3f}; {len(hours)} offences")

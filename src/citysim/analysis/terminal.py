@@ -11,17 +11,16 @@ from citysim.analysis.measures import MAIN_OUTCOMES, meaning
 from citysim.analysis.wording import arrow, change, level, plain_verdict, scenario_label
 
 _STYLES = {"better": "bold green", "worse": "bold red", "higher": "bold", "lower": "bold"}
+_CAPTION = "= no difference can be shown; pts: percentage points"
 
 
-def main_table(summary: pd.DataFrame, runs: pd.DataFrame) -> Table:
+def main_table(summary: pd.DataFrame) -> Table:
     """Main outcomes by scenario: level of the baseline, change of the others.
 
     Parameters
     ----------
     summary
         Frame of :func:`citysim.analysis.contrasts.summarise`.
-    runs
-        The study's runs (scenario, seed, status, error); failed ones are named under the table.
 
     Returns
     -------
@@ -33,7 +32,7 @@ def main_table(summary: pd.DataFrame, runs: pd.DataFrame) -> Table:
     names = list(dict.fromkeys(rows["scenario"]))  # the summary keeps the study's order
     title = f"Change against {scenario_label(names[0]).lower() if names else '-'}, paired by seed"
     table = Table(title=f"{title}, with 90 % intervals",
-                  box=box.SIMPLE_HEAD, caption=_caption(runs), caption_justify="left")
+                  box=box.SIMPLE_HEAD, caption=_CAPTION, caption_justify="left")
     table.add_column("outcome", overflow="fold")
     for position, name in enumerate(names):
         table.add_column(scenario_label(name) + ("" if position else " (level)"),
@@ -57,12 +56,3 @@ def _cell(found: pd.DataFrame, name: str, is_base: bool) -> Text:
     word = plain_verdict(row)
     text = Text(f"{arrow(row)} {difference}", style=_STYLES.get(word, "dim"))
     return text.append(f"\n{interval or word}", style="dim")
-
-
-def _caption(runs: pd.DataFrame) -> Text:
-    text = Text("= no difference can be shown; pts: percentage points")
-    for run in runs[runs["status"] != "done"].itertuples():
-        error = str(getattr(run, "error", "") or "").strip().splitlines()
-        text.append(f"\nfailed: {run.scenario}, seed {run.seed}: {error[-1] if error else '?'}",
-                    style="bold red")
-    return text

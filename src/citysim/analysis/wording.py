@@ -143,6 +143,14 @@ def amount(row: pd.Series, explain: bool = False) -> str:
     return f"{middle}{unit} {more} ({what}{low} to {high}{tail})"
 
 
+def hardly(row: pd.Series) -> bool:
+    """Whether the difference rounds to nothing in the figures that :func:`amount` shows."""
+    share = is_share(row["unit"])
+    if not share and not math.isfinite(row["relative"]):
+        return row["diff"] == 0
+    return fixed(row["diff" if share else "relative"] * _PERCENT) == fixed(0.0)
+
+
 def arrow(row: pd.Series) -> str:
     """Up or down triangle for a shown difference, an equals sign otherwise."""
     if not shown(row["diff_lo90"], row["diff_hi90"]):

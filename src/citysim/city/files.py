@@ -64,7 +64,21 @@ def read_layer(path: str, key: str, layer: str | None = None, prefer: tuple[str,
         raise InputError(f"layer '{chosen}' is a table without geometry", where=where)
     if frame.empty:
         raise InputError(f"layer '{chosen}' holds no features", where=where)
-    return frame[frame.geometry.notna() & ~frame.geometry.is_empty].reset_index(drop=True)
+    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty].reset_index(drop=True)
+    _refuse_unplaced(frame.geometry.to_numpy(), where)
+    return frame
+
+
+def _refuse_unplaced(geometries, where: str) -> None:
+    """Refuse coordinates that are not finite: no distance can be worked out from them."""
+    import numpy as np
+    import shapely
+
+    points, owner = shapely.get_coordinates(geometries, return_index=True)
+    lost = np.unique(owner[~np.isfinite(points).all(axis=1)])
+    if len(lost):
+        raise InputError(f"{len(lost)} features have coordinates that are not finite, the first "
+                         f"is feature {lost[0] + 1}", where=where, allowed="finite coordinates")
 
 
 def _choose(layers, layer, prefer, kinds, where) -> str:

@@ -95,6 +95,6 @@ def _range(owner, key) -> str | None:
     for argument in typing.get_args(field.annotation):
         parts += [m for m in getattr(argument, "__metadata__", ())]
     flat = [m for p in parts for m in (getattr(p, "metadata", None) or [p])]
-    text = [f"{word} {getattr(m, name):g}" for name, word in _BOUNDS for m in flat
+    text = [f"{word} {getattr(m, name):,}" for name, word in _BOUNDS for m in flat
             if getattr(m, name, None) is not None]
     return " and ".join(dict.fromkeys(text)) or None

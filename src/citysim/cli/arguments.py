@@ -64,8 +64,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         options = [text for action in self._actions for text in action.option_strings]
         wrong = next((w for w in message.split() if w.startswith("-")), "")
-        raise InputError(message, where="command line", allowed=options,
-                         closest=closest_match(wrong.split("=")[0], options) if wrong else None)
+        near = closest_match(wrong.split("=")[0], options) if wrong else None
+        if wrong and message.startswith("unrecognized"):
+            message = f"unknown option '{wrong}'"  # argparse lists every word after it too
+            near = near or (wrong.lstrip("-") if "=" in wrong else None)
+        raise InputError(message, where="command line", allowed=options, closest=near)
 
 
 def parse(argv: list[str]) -> Arguments:

@@ -46,7 +46,7 @@ def show(result: StudyResult, console: Console, program: Program) -> None:
     """Print the final table, what failed, and where everything is."""
     if result.summary is not None and len(result.summary):
         try:
-            console.print(resolve(program.main_table)(result.summary, result.runs))
+            console.print(resolve(program.main_table)(result.summary))
         except Exception as error:  # a table is no reason to lose the way to the results
             result.problems.append(f"the table failed: {error!r}")
     for row in result.failed.itertuples():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,21 @@ def hydra_compose(folder: Path, chosen: Sequence[str], name: str = ROOT) -> tupl
                for k in merged if k != "hydra"}
     except yaml.YAMLError as error:
         raise yaml_refusal(error) from None
+    except UnicodeDecodeError as error:
+        raise yaml_refusal(error, _not_utf8(folder)) from None
     except (HydraException, OmegaConfBaseException) as error:
         raise _translate(error, folder) from None
     return raw, {k: v for k, v in choices.items() if not k.startswith("hydra")}
+
+
+def _not_utf8(folder: Path) -> str:
+    """The first file of the folder that is not UTF-8; Hydra does not say which one it read."""
+    for path in sorted(folder.rglob("*.yaml")):
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return str(path)
+    return str(folder)
 
 
 @contextlib.contextmanager
@@ -128,6 +141,15 @@ def _translate(error: Exception, folder: Path) -> InputError:
                           closest=closest_match(group, known))
     cause = error.__cause__ or error
     text = " ".join(str(cause).split())
+    absent = re.search(r"(?:In '([^']+)': )?Could not override '([^']+)'", text)
+    if absent:
+        file, group = folder / f"{absent[1] or ROOT}.yaml", absent[2]
+        known = groups(folder)
+        if group in known:  # the overriding file is right: the list that it overrides is not
+            return InputError(f"the defaults list has no '{group}'", where=str(folder / "config.yaml"),
+                              allowed=f"an entry '{group}: NAME'")
+        return InputError(f"unknown group '{group}' in the defaults list", where=str(file),
+                          allowed=known, closest=closest_match(group, known))
     return InputError(f"the configuration does not compose: {text}", where=str(folder))
 
 
@@ -264,9 +286,13 @@ def _settings(tree, references, blame, words, folder, files) -> Settings:
             plain[group] = read(tree.get(group) or {}, references.get(group), group, blame,
                                 rules, provenance)
     for group in PLAIN_GROUPS:
+        if not isinstance(tree.get(group) or {}, dict):
+            raise InputError(f"'{group}' must be a mapping of keys", where=blame(group))
         plain[group] = read_free(tree.get(group) or {}, references[group], group, blame,
                                  rules, provenance)
     known = {*plain, *STUDY_KEYS}
+    for group in {"policy", "experiment"} & set(tree):  # where a file without header ends up
+        _refuse_headless(group, folder)
     for key in tree:
         if key not in known:
             raise InputError(f"unknown key '{key}'", where=blame(key), allowed=sorted(known),
@@ -279,6 +305,16 @@ def _settings(tree, references, blame, words, folder, files) -> Settings:
                          closest=error.closest) from None
     _name_study(plain)
     return Settings(plain, rules, provenance, tuple(words), str(folder), files)
+
+
+def _refuse_headless(group: str, folder: Path) -> None:
+    """Refuse a policy's or experiment's file that does not say where its keys belong."""
+    package = "_global_" if group == "experiment" else "policies.NAME"
+    paths = [folder / group / f"{name}.yaml" for name in options(folder, group)]
+    bare = [str(p) for p in paths if _package(p) == f"{group}."]
+    if bare:
+        raise InputError(f"the {group} file does not say where its keys belong",
+                         where=", ".join(bare), allowed=f"the first line '# @package {package}'")
 
 
 def _name_study(plain: dict) -> None:

@@ -44,7 +44,8 @@ def find_config_dir(config_path: str | Path | None = None) -> Path:
         folder = Path(config_path).expanduser().resolve()
         if not _holds_configs(folder):
             problem = "has no config.yaml" if folder.is_dir() else "does not exist"
-            near = [p.name for p in folder.parent.glob("*/")] if folder.parent.is_dir() else []
+            near = [p.name for p in folder.parent.glob("*/") if p != folder] \
+                if folder.parent.is_dir() else []
             raise InputError(f"the configuration folder '{config_path}' {problem}",
                              where="--config-path", allowed="a folder that holds config.yaml",
                              closest=closest_match(folder.name, near))
@@ -75,7 +76,7 @@ def read_yaml(path: Path) -> dict:
 
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (yaml.YAMLError, OSError) as error:
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise yaml_refusal(error, str(path)) from error
     if not isinstance(content, dict):
         raise InputError("a configuration file must hold a mapping of keys", where=str(path))
@@ -89,6 +90,8 @@ def yaml_refusal(error: Exception, where: str | None = None) -> InputError:
         name = where or mark.name
         where = f"{name}, line {mark.line + 1}"
     problem = getattr(error, "problem", None) or str(error)
+    if isinstance(error, UnicodeDecodeError):
+        problem = f"byte {error.start} is not UTF-8"
     return InputError(f"not readable as YAML: {problem}", where=where)
 
 

@@ -60,6 +60,9 @@ def split_overrides(words: list[str], folder: Path) -> tuple[list[str], list[Cha
                              allowed=f"one value, a list '{key}=[A,B]', or a multirun with -m")
         if key.startswith("hydra.") or key == "hydra":
             raise InputError(f"'{word}' only has a meaning with -m", where=COMMAND_LINE)
+        if key in known_groups and parsed.is_delete():
+            raise InputError(f"'{word}' cannot be removed", where=COMMAND_LINE,
+                             allowed=f"{key}=NAME, one of: {', '.join(options(folder, key))}")
         # Executors are both a group of options and a key of the study.
         if key in known_groups and not isinstance(parsed.value(), dict):
             _check_option(folder, key, parsed.value())
@@ -73,9 +76,10 @@ def split_overrides(words: list[str], folder: Path) -> tuple[list[str], list[Cha
 
 def _grammar(word, error, known_groups):
     if "=" not in word and not word.startswith("~"):
+        near = closest_match(word, [*known_groups, *STUDY_KEYS])
         return InputError(f"'{word}' is not understood", where=COMMAND_LINE,
                           allowed="key=value, such as days=28 or city=town",
-                          closest=closest_match(word, [*known_groups, *STUDY_KEYS]))
+                          closest=near and f"{near}=VALUE")
     reason = str(error).splitlines()[0]
     return InputError(f"'{word}' does not read as key=value: {reason}", where=COMMAND_LINE,
                       allowed="key=number, key=word, key='some text' or key=[A,B]")

@@ -11,10 +11,13 @@ from citysim.config.errors import InputError, closest_match
 
 BASELINE = "no_action"
 TOGETHER = "together"
+# Scenarios are compared run by run: over the same days and seeds, in one folder.
+_ONE_FOR_ALL = ("name", "question", "days", "seeds", "scenarios", "output_dir", "jobs",
+                "executor", "time_limit_s", "threads")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ScenarioKeys(_Strict):
@@ -65,6 +68,8 @@ class StudyKeys(_Strict):
     @field_validator("step_hours", "scale", "budget", "time_limit_s", mode="before")
     @classmethod
     def _whole_as_float(cls, value):
+        if isinstance(value, bool):  # 1.0 == True, which a list of choices would accept
+            raise ValueError("expected a number")
         return float(value) if type(value) is int else value
 
     @field_validator("seeds", mode="before")
@@ -86,9 +91,31 @@ class StudyKeys(_Strict):
     @field_validator("name")
     @classmethod
     def _name(cls, value):
-        if value is not None and (not value.strip() or set(value) & set("/\\\0")):
+        if value is not None and not _names_a_folder(value):
             raise ValueError("expected a name that can be a folder's name")
         return value
+
+    @field_validator("output_dir")
+    @classmethod
+    def _folder(cls, value):
+        if value is not None and not value.strip():
+            raise ValueError("expected the path of a folder")
+        return value
+
+    @field_validator("scenarios")
+    @classmethod
+    def _scenario_names(cls, value):
+        for name, keys in (value or {}).items():
+            if not name.strip():
+                raise ValueError("a scenario needs a name")
+            for path in keys.set:
+                if path in _ONE_FOR_ALL:
+                    raise ValueError(f"scenario '{name}' cannot have {path} of its own")
+        return value
+
+
+def _names_a_folder(name: str) -> bool:
+    return bool(name.strip(" .")) and not set(name) & set("/\\\0")
 
 
 STUDY_KEYS = tuple(StudyKeys.model_fields)
@@ -104,6 +131,8 @@ _ALLOWED = {
     "jobs": "a whole number from 1 to 1024, or null",
     "time_limit_s": "above 0 [s], or null",
     "executor": "kind: local or serial",
+    "name": "words without / or \\, or null",
+    "output_dir": "the path of a folder, or null",
     "scenarios": "name: {policies: [names], set: {path: value}}",
 }
 

@@ -137,16 +137,20 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
     candidate = np.empty(MAX_CANDIDATES, np.int64)
     candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
     n_motivated = 0
+    busiest = max(drive.at_home, drive.at_day_place, drive.out)
     for i in range(person.size):
+        if active[i] == 0:
+            continue
         r = np.int64(person[i])
-        if active[i] == 0 or status[r] != 0:
+        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
+        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
+        u = uniform(key_motive, r)
+        if u >= rate * busiest:  # most stop here, before anything of the person is looked up
             continue
         where = at[r]
         factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
-        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
-        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * factor * hours
-        u = uniform(key_motive, r)
-        if u >= rate or u >= rate * np.exp(-drive.arrest_weight * perceived_risk[i]):
+        risk = np.exp(-drive.arrest_weight * perceived_risk[i])
+        if status[r] != 0 or u >= rate * factor * risk:
             continue
         n_motivated += 1
         here = np.int64(anchors[r, where])

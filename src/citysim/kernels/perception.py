@@ -63,8 +63,10 @@ def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie
         c += (mind.fade_trust * (mind.usual_trust_city - c)
               + mind.talk_trust * (city_before[partner] - c))
         trust_city[r] = c
-        caution[r, 0] = np.exp(-mind.avoid_day * max(0.0, f0 - mind.tolerated))
-        caution[r, 1] = np.exp(-mind.avoid_night * max(0.0, f1 - mind.tolerated))
+        caution[r, 0] = (np.exp(-mind.avoid_day * (f0 - mind.tolerated))
+                         if f0 > mind.tolerated else 1.0)
+        caution[r, 1] = (np.exp(-mind.avoid_night * (f1 - mind.tolerated))
+                         if f1 > mind.tolerated else 1.0)
         row = cell[r]
         sums[row, PEOPLE] += 1.0
         sums[row, SAFE_DAY] += 1.0 if f0 < mind.afraid else 0.0

@@ -182,7 +182,9 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, fri
                     * n / (n + target.friction_crowd) * np.exp(-beta * certainty[s]))
         hazard[s, offence] += expected
         total[offence] += expected
-        if uniform(key, s) < 1.0 - np.exp(-expected) and n_events < limit:
+        u = uniform(key, s)
+        # 1 - exp(-x) never exceeds x: the exponential is needed for few places only.
+        if u < expected and u < 1.0 - np.exp(-expected) and n_events < limit:
             events[n_events, 0] = step
             events[n_events, 1] = s
             events[n_events, 2] = offence

@@ -317,6 +317,13 @@ def _explain(error: ValidationError, file: str) -> InputError:
         known = _fields_at(path[:-1])
         return InputError(f"there is no key '{path[-1]}'", where=where, allowed=known,
                           closest=closest_match(str(path[-1]), known))
+    if first["type"] == "missing":
+        return InputError(f"'{path[-1]}' is missing", where=where)
+    if first["type"] == "literal_error":
+        allowed = first["ctx"]["expected"]
+        known = [w.strip(" '") for w in allowed.replace(" or ", ",").split(",")]
+        return InputError(f"unknown value {first['input']!r}", where=where, allowed=allowed,
+                          closest=closest_match(str(first["input"]), known))
     message = first["msg"].removeprefix("Value error, ")
     return InputError(f"{message[:1].lower()}{message[1:]} (given: {first['input']!r})"
                       if first["type"] != "value_error" else message, where=where)

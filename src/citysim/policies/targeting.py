@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
-from scipy.stats import rankdata
 
 from citysim.kernels.targeting import blurred_priority, keyed_uniforms
 from citysim.policies.policy import Condition, Target, code_of
@@ -148,8 +147,15 @@ def _scores(target: Target, table: Table, rows: np.ndarray, key):
         values = _column(table, name)[rows].astype("f8")
         largest = np.abs(values).max()
         total += weight * (values / largest if largest > 0 else values)
-    rank = rankdata(total if target.order == "high" else -total) / len(rows)
+    rank = _ranks(total if target.order == "high" else -total) / len(rows)
     return blurred_priority(rank, luck, float(target.accuracy)), luck
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1 upwards as float64; equal values share the mean of their ranks."""
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(sizes)
+    return ((2 * last - sizes + 1) / 2)[group]
 
 
 def _districts(tables: dict[str, Table], table: str, rows: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from citysim.analysis.wording import (
     change,
     euro,
     group_label,
+    hardly,
     listing,
     plain_verdict,
     running,
@@ -69,11 +70,15 @@ def _effects(rows: pd.DataFrame, outcome: str | None, topic: str) -> str:
              for s in found.loc[~verdicts.isin(["better", "worse"]), "scenario"]]
     if len(open_) == len(found):
         return f"{topic}: for none of the measures can a difference be shown."
-    said = []
+    said, small = [], found.apply(hardly, axis=1)
     for word in ("better", "worse"):
-        part = found[verdicts == word]
+        part = found[(verdicts == word) & ~small]
         if len(part):
             said.append(_ranking(part, first=not said))
+    slight = found.loc[verdicts.isin(["better", "worse"]) & small, "scenario"]
+    if len(slight):
+        said.append(f"With {listing([running(scenario_label(s)) for s in slight])} there is "
+                    "hardly any change")
     if open_:
         said.append(f"For {listing([running(s) for s in open_])} no difference can be shown")
     return f"{topic}: " + ". ".join(said) + "."
@@ -96,7 +101,8 @@ def _night_and_trust(rows: pd.DataFrame) -> str:
     for outcome, good in ((NIGHT, "more people are out at night"),
                           (TRUST, "trust in the police is higher")):
         found = rows[rows["outcome"] == outcome]
-        found = found[[plain_verdict(r) == "better" for _, r in found.iterrows()]]
+        found = found[[plain_verdict(r) == "better" and not hardly(r)
+                       for _, r in found.iterrows()]]
         if len(found):
             names = listing([running(scenario_label(r["scenario"])) + f" ({change(r)[0]})"
                              for _, r in found.iterrows()])
@@ -124,9 +130,10 @@ def _money(costs: pd.DataFrame) -> str:
 def _drawbacks(rows: pd.DataFrame, gains: pd.DataFrame) -> str:
     """Main outcomes beyond crime and safety that get worse, and groups that lose."""
     said = []
-    untold = [o for o in MAIN_OUTCOMES if o != SAFETY and not o.startswith("crime")]
+    # What a measure costs is its price, told under money.
+    untold = [o for o in MAIN_OUTCOMES if o != SAFETY and not o.startswith(("crime", "cost"))]
     for _, row in rows[rows["outcome"].isin(untold)].iterrows():
-        if plain_verdict(row) == "worse":
+        if plain_verdict(row) == "worse" and not hardly(row):
             said.append(f"{running(meaning(row['outcome']).label)} gets worse with "
                         f"{running(scenario_label(row['scenario']))} ({change(row)[0]})")
     lost = gains[(gains["verdict"] == "loses") & (gains["outcome"] == SAFETY)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from citysim.config.errors import InputError
 from citysim.config.settings import Settings
 
+_POLICY_FILES = "configs/policy/"
+
 
 def check_inputs(settings: Settings) -> None:
     """Read the city's, the policies' and the model's parameters once.
@@ -20,7 +22,7 @@ def check_inputs(settings: Settings) -> None:
     from citysim.policies.policy import parse_policies
 
     try:
-        CitySpec.read(settings.city)
+        CitySpec.read(settings.city).check_files()
         parse_policies(settings.policies)
         read_constants(settings, settings.scale, settings.step_hours)
     except InputError as error:
@@ -29,8 +31,27 @@ def check_inputs(settings: Settings) -> None:
 
 
 def _place(settings: Settings, where: str) -> str:
-    """Where the user set a key: by hand, or in the file of its group."""
-    file = settings.files.get(where.split(".")[0])
-    if file is None or any(t.lstrip("+").startswith(where) for t in settings.overrides):
-        return where
-    return f"{file}, key {where}"
+    """Where the user set a key: by hand, or in the file of its group.
+
+    Policies speak of ``configs/policy/NAME.yaml, KEY``; the folder may be another one.
+    """
+    file, _, key = where.partition(", ")
+    if file.startswith(_POLICY_FILES):
+        name = file.removeprefix(_POLICY_FILES).removesuffix(".yaml")
+        file = f"{settings.config_dir}/policy/{name}.yaml" if settings.config_dir else file
+        where = f"policies.{name}." + key.replace("[", ".").replace("]", "")
+        where = where.rstrip(".")
+    else:
+        file = settings.files.get(where.split(".")[0])
+    by_hand = next((t for t in settings.overrides if _about(t, where)), None)
+    if by_hand is not None:
+        return f"command line, {by_hand}"
+    return where if file is None else f"{file}, key {where}"
+
+
+def _about(override: str, where: str) -> bool:
+    """Whether an override sets the key, something below it or something that holds it."""
+    path, found, _ = override.lstrip("+~").partition("=")
+    path, where = path.removesuffix(".value"), where.split(" (")[0]
+    return bool(found) and "." in path and (
+        f"{where}.".startswith(f"{path}.") or f"{path}.".startswith(f"{where}."))
