@@ -160,7 +160,8 @@ class Police(Part):
         staff = self.national.per_100k + self.local.per_100k
         if staff >= 100_000:
             raise ValueError(f"{staff:,.0f} police per 100,000 residents are more police than "
-                             "residents")
+                             "residents; national and local per_100k must stay below 100,000 "
+                             "together")
         return self
 
 
@@ -296,6 +297,9 @@ class CitySpec(Part):
         """
         if isinstance(mapping, cls):
             return mapping
+        if not isinstance(mapping, Mapping):
+            raise InputError(f"{mapping!r} is not the description of a city", where="city",
+                             allowed="a mapping of keys: " + ", ".join(cls.model_fields))
         try:
             return cls.model_validate(plain(mapping))
         except ValidationError as error:

@@ -76,10 +76,9 @@ def split_overrides(words: list[str], folder: Path) -> tuple[list[str], list[Cha
 
 def _grammar(word, error, known_groups):
     if "=" not in word and not word.startswith("~"):
-        near = closest_match(word, [*known_groups, *STUDY_KEYS])
         return InputError(f"'{word}' is not understood", where=COMMAND_LINE,
                           allowed="key=value, such as days=28 or city=town",
-                          closest=near and f"{near}=VALUE")
+                          closest=closest_match(word, [*known_groups, *STUDY_KEYS]))
     reason = str(error).splitlines()[0]
     return InputError(f"'{word}' does not read as key=value: {reason}", where=COMMAND_LINE,
                       allowed="key=number, key=word, key='some text' or key=[A,B]")

@@ -43,15 +43,14 @@ def _place(settings: Settings, where: str) -> str:
         where = where.rstrip(".")
     else:
         file = settings.files.get(where.split(".")[0])
-    by_hand = next((t for t in settings.overrides if _about(t, where)), None)
-    if by_hand is not None:
-        return f"command line, {by_hand}"
+    if any(_about(text, where) for text in settings.overrides):
+        return f"command line, {where}"
     return where if file is None else f"{file}, key {where}"
 
 
 def _about(override: str, where: str) -> bool:
     """Whether an override sets the key, something below it or something that holds it."""
-    path, found, _ = override.lstrip("+~").partition("=")
-    path, where = path.removesuffix(".value"), where.split(" (")[0]
-    return bool(found) and "." in path and (
-        f"{where}.".startswith(f"{path}.") or f"{path}.".startswith(f"{where}."))
+    path = override.lstrip("+~").partition("=")[0].removesuffix(".value")
+    if "." not in path or "." not in where:  # a whole group is chosen by its file
+        return False
+    return f"{where}.".startswith(f"{path}.") or f"{path}.".startswith(f"{where}.")
