@@ -103,7 +103,8 @@ def _choose(layers, layer, prefer, kinds, where) -> str:
 
 def _first_line(error) -> str:
     text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
+    # GDAL goes on with advice on its drivers, which none of our readers can take.
+    return text[0].split("; It might help")[0] if text else type(error).__name__
 
 
 def to_metres(frame, crs: str | None, key: str, max_extent: float):

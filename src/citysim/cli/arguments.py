@@ -64,7 +64,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         options = [text for action in self._actions for text in action.option_strings]
         wrong = next((w for w in message.split() if w.startswith("-")), "")
-        near = closest_match(wrong.split("=")[0], options) if wrong else None
+        word = wrong.split("=")[0].rstrip(":")
+        near = closest_match(word, options) if wrong and word not in options else None
         if wrong and message.startswith("unrecognized"):
             message = f"unknown option '{wrong}'"  # argparse lists every word after it too
             near = near or (wrong.lstrip("-") if "=" in wrong else None)

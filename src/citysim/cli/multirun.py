@@ -11,6 +11,7 @@ from citysim.config.errors import InputError
 from citysim.config.lookup import ROOT, find_config_dir, groups
 from citysim.study.program import Program
 from citysim.study.run import check_study
+from citysim.study.store import Store
 
 _FORCE = "++"
 
@@ -32,6 +33,7 @@ def multirun(words: list[str], config_path: str | None, program: Program | None 
     folder = find_config_dir(config_path)
     words = [f"hydra.sweep.dir={w.split('=', 1)[1]}" if w.startswith("output_dir=") else w
              for w in complete_overrides(words, folder)]
+    Store(_sweep_folder(words)).refuse_if_unusable()
     for job in _combinations([w for w in words if not w.startswith("hydra")]):
         check_study(compose_study(job, folder), program)
     statuses: list[int] = []
@@ -55,6 +57,12 @@ def multirun(words: list[str], config_path: str | None, program: Program | None 
     finally:
         sys.argv = before
     return max(statuses, default=0)
+
+
+def _sweep_folder(words: list[str]) -> str:
+    """The folder that the sweep is told to go into, the present one by default."""
+    given = [w.split("=", 1)[1] for w in words if w.startswith("hydra.sweep.dir=")]
+    return given[-1] if given else "."
 
 
 def _for_hydra(words: list[str], folder: Path) -> list[str]:

@@ -281,7 +281,11 @@ def _settings(tree, references, blame, words, folder, files) -> Settings:
     plain: dict[str, Any] = {}
     rules, provenance = {}, {}
     for group in GROUPS_WITH_SCHEMA:
-        if group in tree or group in references:
+        if group in references and group not in tree:
+            raise InputError(f"the configuration chooses no '{group}'",
+                             where=str(folder / f"{ROOT}.yaml"),
+                             allowed=f"an entry '{group}: NAME' in its defaults list")
+        if group in tree:
             read = read_offences if group == "offences" else read_strict
             plain[group] = read(tree.get(group) or {}, references.get(group), group, blame,
                                 rules, provenance)

@@ -53,7 +53,7 @@ def split_overrides(words: list[str], folder: Path) -> tuple[list[str], list[Cha
         try:
             parsed = parser.parse_override(word)
         except HydraException as error:
-            raise _grammar(word, error, known_groups) from None
+            raise _grammar(word, error, folder) from None
         key = parsed.key_or_group
         if parsed.is_sweep_override():
             raise InputError(f"several values in '{word}'", where=f"{COMMAND_LINE}, {key}",
@@ -74,14 +74,21 @@ def split_overrides(words: list[str], folder: Path) -> tuple[list[str], list[Cha
     return choices, changes
 
 
-def _grammar(word, error, known_groups):
+def _grammar(word, error, folder):
     if "=" not in word and not word.startswith("~"):
         return InputError(f"'{word}' is not understood", where=COMMAND_LINE,
                           allowed="key=value, such as days=28 or city=town",
-                          closest=closest_match(word, [*known_groups, *STUDY_KEYS]))
+                          closest=_as_option(word, folder)
+                          or closest_match(word, [*groups(folder), *STUDY_KEYS]))
     reason = str(error).splitlines()[0]
     return InputError(f"'{word}' does not read as key=value: {reason}", where=COMMAND_LINE,
                       allowed="key=number, key=word, key='some text' or key=[A,B]")
+
+
+def _as_option(word, folder):
+    """``city=town`` for ``town``: what was meant when only an option's name is given."""
+    found = [g for g in ("city", "policy", "experiment") if word in options(folder, g)]
+    return f"{found[0]}={word}" if found else None
 
 
 def _check_option(folder, group, value):

@@ -11,6 +11,7 @@ from citysim.config.errors import InputError, closest_match
 
 BASELINE = "no_action"
 TOGETHER = "together"
+_MOST_SEEDS = 100_000  # a slip of the keyboard beyond it
 # Scenarios are compared run by run: over the same days and seeds, in one folder.
 _ONE_FOR_ALL = ("name", "question", "days", "seeds", "scenarios", "output_dir", "jobs",
                 "executor", "time_limit_s", "threads")
@@ -75,12 +76,12 @@ class StudyKeys(_Strict):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, value):
-        if type(value) is int and value >= 1:
+        if type(value) is int and 1 <= value <= _MOST_SEEDS:
             return list(range(1, value + 1))
         good = isinstance(value, list | tuple) and value and all(
             type(s) is int and 0 <= s < 2**63 for s in value)
         if not good or len(set(value)) != len(value):
-            raise ValueError("expected how many seeds (1 or more) or a list of different ones")
+            raise ValueError("expected how many seeds, or a list of different ones")
         return list(value)
 
     @field_validator("start_date")
@@ -125,7 +126,7 @@ _ALLOWED = {
     "start_date": "a date such as 2024-03-04",
     "step_hours": "0.25, 0.5 or 1 [h]",
     "scale": "above 0, at most 1 [share]",
-    "seeds": "a whole number of 1 or more, or a list of different whole numbers",
+    "seeds": f"a whole number from 1 to {_MOST_SEEDS:,}, or a list of different whole numbers",
     "threads": "a whole number from 1 to 256",
     "budget": "0 or more [EUR], or null",
     "jobs": "a whole number from 1 to 1024, or null",

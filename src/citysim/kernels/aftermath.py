@@ -34,6 +34,7 @@ class Law(NamedTuple):
     support_weight: float     # log odds that full reporting support adds for hidden offences
     recording: float          # share of reports that are recorded
     speed: float              # m per minute of a unit on the way
+    dispatch: float           # minutes from the call until a unit is sent
     handling: float           # minutes a call keeps a unit
     target: float             # minutes within which a response is felt as good
     no_unit: float            # minutes until somebody comes when no unit is on duty
@@ -60,7 +61,7 @@ def respond(place, law, n_units, unit_place, unit_busy, x, y):
     if unit >= 0:
         unit_place[unit] = place
         unit_busy[unit] = soonest + law.handling
-    return soonest
+    return law.dispatch + soonest
 
 
 @kernel

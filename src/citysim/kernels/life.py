@@ -120,18 +120,28 @@ def roles(course, key, person, age, employment, active):
                 active[i] = 1
 
 
+class Harm(NamedTuple):
+    """Constants of harm inside the household."""
+
+    base: float         # strain that every household has
+    women_harm: float   # weight of a woman among adults who harm
+    men_hit: float      # weight of a man among those harmed
+    child_hit: float    # weight of a child among those harmed
+    late: float         # share of the day's harm that falls after 14:00
+
+
 @kernel
-def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, home, first, size, strain,
-                 tolerance, age, sex, status, late, total, hazard, events, n_events, limit):
+def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, home, first, size,
+                 strain, tolerance, age, sex, status, total, hazard, events, n_events, limit):
     """A day of domestic abuse: hidden, out of strain and tolerant norms.
 
-    The hour is drawn with weight ``late`` on the evening half of the day. Appends events with
+    The hour is drawn with weight ``harm.late`` on the evening half of the day. Appends events with
     victim and culprit; returns the new count.
     """
     for h in range(home.size):
         if size[h] < 2:
             continue
-        expected = level * (0.2 + strain[h]) * tolerance[h]
+        expected = level * (harm.base + strain[h]) * tolerance[h]
         hazard[home[h], offence] += expected
         total[offence] += expected
         if uniform(key, h) >= expected or n_events >= limit:
@@ -141,16 +151,17 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, home, 
         top = np.inf
         for r in range(first[h], first[h] + size[h]):
             if age[r] >= 18 and status[r] == 0:
-                t = -np.log(to_unit(draw2(key, h, r))) * (1.0 if sex[r] == 0 else 6.0)
+                t = -np.log(to_unit(draw2(key, h, r))) / (1.0 if sex[r] == 0 else harm.women_harm)
                 if t < top:
                     top = t
                     culprit = r
         top = np.inf
         for r in range(first[h], first[h] + size[h]):
             if r != culprit and status[r] == 0:
-                t = -np.log(to_unit(draw2(key, h, r + 1000003))) * (1.0 if sex[r] == 1 else 4.0)
+                t = -np.log(to_unit(draw2(key, h, r + 1000003))) / (
+                    1.0 if sex[r] == 1 else harm.men_hit)
                 if age[r] < 14:
-                    t *= 2.0
+                    t /= harm.child_hit
                 if t < top:
                     top = t
                     victim = r
@@ -158,7 +169,7 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, home, 
             continue
         u = uniform2(key_hour, h, 0)
         v = uniform2(key_hour, h, 1)
-        hour = 14.0 + 10.0 * v if u < late else 14.0 * v
+        hour = 14.0 + 10.0 * v if u < harm.late else 14.0 * v
         events[n_events, STEP] = day_step + np.int64(hour * steps_per_hour)
         events[n_events, PLACE] = home[h]
         events[n_events, OFFENCE] = offence

@@ -29,6 +29,7 @@ class Rounds(NamedTuple):
     expected_quality: float  # procedural quality at which a stop leaves trust as it was
     stop_trust: float       # move of trust per unit of quality above or below that, in a stop
     contact_trust: float    # the same in a contact without suspicion
+    city_share: float       # share of a contact's move that goes to trust in the city too
 
 
 @kernel
@@ -121,7 +122,7 @@ def talk(s, unit, expected, key, rounds, quality, first_household, household_fir
             continue
         move = rounds.contact_trust * (quality - rounds.expected_quality)
         trust_police[r] = np.float32(min(1.0, max(0.0, trust_police[r] + move)))
-        trust_city[r] = np.float32(min(1.0, max(0.0, trust_city[r] + 0.5 * move)))
+        trust_city[r] = np.float32(min(1.0, max(0.0, trust_city[r] + rounds.city_share * move)))
         counts[1] += 1
 
 

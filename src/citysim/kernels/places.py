@@ -66,12 +66,14 @@ class Watch(NamedTuple):
     unease_empty: float     # cue of an empty street after dark
     empty_scale: float      # persons (present, passing) at which a street stops feeling empty
     comfort: float          # cue taken away by hosts, services or officers in sight
+    calm_minutes: float     # patrol minutes that calm like a host
 
 
 class Target(NamedTuple):
     """Constants of the forms of opportunity that are not the offence's own."""
 
     night_vehicle: float    # weight of darkness on vehicle crime
+    meeting: float          # per person; how soon a target is there at all, as 1 - exp(-meeting N)
     occupied: float         # weight of a dwelling whose people sleep against an empty one
     disorder_feed: float    # how much disorder invites damage, saturating
     youth_feed: float       # how much young people out add to it
@@ -122,7 +124,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         night = 1.0 - hour.daylight
         cue = (watch.unease_dark * night * (1.0 - lamp[s]) + watch.unease_disorder * disorder[s]
                + watch.unease_empty * night * np.exp(-eyes / watch.empty_scale))
-        calm = 1.0 - np.exp(-(staffed + hosted + patrol_minutes[s] / 15.0))
+        calm = 1.0 - np.exp(-(staffed + hosted + patrol_minutes[s] / watch.calm_minutes))
         cue = min(1.0, max(0.0, cue * (1.0 - watch.comfort * calm)))
         unease[s] = cue
         place_rows[s, CUE] = np.uint64(cue * CUE_SCALE)
@@ -144,7 +146,7 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             if f == CROWD:
                 targets = n * n / (n + half[o])
             elif f == LONE:
-                targets = (1.0 - np.exp(-12.0 * n)) * np.exp(-n / half[o])
+                targets = (1.0 - np.exp(-target.meeting * n)) * np.exp(-n / half[o])
             elif f == EMPTY_DWELLING:
                 targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * (
                     homes[s] - stock[s, EMPTY])
@@ -153,7 +155,7 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             elif f == SHOP:
                 targets = shops[s] * hour.shops_open * n / (n + half[o])
             elif f == LONE_WOMAN:
-                targets = (1.0 - np.exp(-12.0 * women[s])) * np.exp(-n / half[o])
+                targets = (1.0 - np.exp(-target.meeting * women[s])) * np.exp(-n / half[o])
             elif f == NEGLECT:
                 targets = (1.0 + target.disorder_feed * disorder[s] / (disorder[s] + half[o])) * (
                     1.0 + target.youth_feed * young[s] / (young[s] + 1.0))
@@ -210,8 +212,8 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, retail,
         bars = np.sqrt(open_venues * alcohol[s])
         other = np.sqrt(open_venues * (1.0 - alcohol[s]))
         shopping = np.sqrt(np.float64(shops[s])) * hour.shops_open
-        park = (green[s] + 0.3 * leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
-        show = np.sqrt(events[s]) * hour.evening
+        park = (green[s] + leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
+        show = np.sqrt(events[s] / 7.0) * hour.evening  # a week's events, spread over its evenings
         serve = np.sqrt(services[s]) * hour.services_open
         drink[s] = drink_rate * alcohol[s] * is_open if open_venues > 0 else 0.0
         for g in range(6):

@@ -13,7 +13,7 @@ import numpy as np
 
 from citysim.config.errors import InputError
 from citysim.kernels.aftermath import Law
-from citysim.kernels.life import Course
+from citysim.kernels.life import Course, Harm
 from citysim.kernels.offending import Drive
 from citysim.kernels.patrol import Rounds
 from citysim.kernels.perception import Mind
@@ -66,6 +66,7 @@ class Constants:
     ageing: Ageing
     course: Course
     exposure: Exposure
+    harm: Harm
     offences: Offences
     tastes: np.ndarray        # float64 (6 groups, 6 offers), odds
     sensitivity: np.ndarray   # float64 (6 groups)
@@ -106,14 +107,15 @@ def read_offences(settings, scale: float) -> Offences:
 
 
 def branching_ratio(m) -> float:
-    """Expected motivations that the memory of one success brings, if all of them are acted on.
+    """Expected motivations that the memory of one success brings, its mates' among them.
 
-    Memory raises motivation (near repeats are self-exciting), so this must stay below 1.
+    Memory raises motivation (near repeats are self-exciting), so this must stay below 1; fewer
+    offences follow, since not every motivation is acted on.
     """
     n, o = m.near_repeat, m.offending
     lasting = 24.0 * n.half_life / math.log(2.0)
     activity = (1 - n.out_share) * o.at_home + n.out_share * o.out
-    return float(n.enabled) * n.drive * lasting * activity
+    return float(n.enabled) * n.drive * lasting * activity * (1 + n.share * n.mates)
 
 
 def read_constants(settings, scale: float, step_hours: float) -> Constants:
@@ -133,7 +135,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
     return Constants(
         watch=_watch(m, on, scale),
         target=Target(
-            occupied=m.opportunity.occupied,
+            meeting=m.opportunity.meeting, occupied=m.opportunity.occupied,
             night_vehicle=on["opportunity"] * m.opportunity.night_vehicle,
             disorder_feed=on["opportunity"] * m.opportunity.disorder_feed,
             youth_feed=on["opportunity"] * m.opportunity.youth_feed,
@@ -150,6 +152,8 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
         ageing=Ageing(m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),
+        harm=Harm(m.domestic.base, m.domestic.women_harm, m.domestic.men_hit,
+                  m.domestic.child_hit, m.domestic.late),
         exposure=Exposure(
             outdoors=m.guardianship.outdoors,
             step_seconds=step_hours * 3600.0, sober_friction=m.night.sober_friction,
@@ -175,7 +179,8 @@ def _watch(m, on, scale) -> Watch:
         certainty_patrol=on["deterrence"] * m.deterrence.certainty_patrol,
         certainty_light=seen * g.certainty_light, certainty_camera=seen * g.certainty_camera,
         unease_dark=f.unease_dark, unease_disorder=f.unease_disorder,
-        unease_empty=f.unease_empty, empty_scale=f.empty_scale, comfort=f.comfort)
+        unease_empty=f.unease_empty, empty_scale=f.empty_scale, comfort=f.comfort,
+        calm_minutes=f.calm_minutes)
 
 
 def _rounds(m, on) -> Rounds:
@@ -186,14 +191,14 @@ def _rounds(m, on) -> Rounds:
         spill=m.deterrence.spill, stop_rate=p.stop_rate, stop_young=p.stop_young,
         stop_foreign=p.stop_foreign, stop_women=p.stop_women,
         expected_quality=t.expected_quality, stop_trust=moved * t.stop,
-        contact_trust=moved * t.contact)
+        contact_trust=moved * t.contact, city_share=t.city_share)
 
 
 def _law(m, on, scale) -> Law:
     law = m.law
     return Law(
         trust_weight=law.trust_weight, foreign_weight=law.foreign_weight,
-        support_weight=law.support_weight, recording=law.recording, speed=law.speed,
+        support_weight=law.support_weight, recording=law.recording, speed=law.speed, dispatch=law.dispatch,
         handling=law.handling / scale, target=law.target, no_unit=law.no_unit,
         cooperation=law.cooperation, slow_loss=law.slow_loss, learning=law.learning,
         ease=law.ease, response_trust=on["trust"] * m.trust.response,

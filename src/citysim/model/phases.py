@@ -301,9 +301,8 @@ def harm_at_home(m) -> None:
         before = r.total.copy()
         r.n_events = life.harm_at_home(
             m.key(streams.DOMESTIC, day * 64 + row), m.key(streams.DOMESTIC, day * 64 + row + 32),
-            m.step_index, m.calendar.steps_per_day / 24, row, o.level[row], h.home, h.first,
-            h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status,
-            m.settings.model.domestic.late, r.total, r.hazard, r.events, r.n_events, r.LIMIT)
+            m.step_index, m.calendar.steps_per_day / 24, row, o.level[row], m.constants.harm,
+            h.home, h.first, h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total, r.hazard, r.events, r.n_events, r.LIMIT)
         # A day's expectation is spread over its hours by the same weights as the events.
         m.home_hazard[row] = r.total[row] - before[row]
         r.total[:] = before

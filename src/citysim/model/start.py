@@ -21,7 +21,6 @@ from citysim.state.columns import CITY, GUARDIANS, OFFENDERS
 from citysim.state.csr import Ragged
 from citysim.state.table import Table
 
-ROLE_AGES = (12, 69)
 YOUNG_BELOW, OLD_FROM = 25, 65  # age bands of the six travel groups
 SPARE_UNITS = 100               # guardians that policies may add before the table is full
 
@@ -89,8 +88,8 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
     """
     m = settings.model.offending
     n_residents = len(ties)
-    eligible = np.flatnonzero((people.age[:n_residents] >= ROLE_AGES[0])
-                              & (people.age[:n_residents] <= ROLE_AGES[1]))
+    eligible = np.flatnonzero((people.age[:n_residents] >= m.youngest)
+                              & (people.age[:n_residents] <= m.oldest))
     count = round(m.role_share * len(eligible))
     u = uniforms(address(seed, streams.OFFENDERS, 0), n_residents, 3)
     curve = age_curve(settings.model)
@@ -115,8 +114,8 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
 
 
 def _haunts(offenders, people, places, scale, seed) -> None:
-    draw_in = (places.shops + 3.0 * places.venues
-               + 10.0 * (places.retail + places.leisure + places.transit) + 0.1)
+    # Crime attractors: where much is on offer and many pass.
+    draw_in = places.shops + places.venues + places.stop + places.jobs / 10.0 + 0.1
     home = people.anchors[offenders.person, 0].astype(np.int64)
     find_haunts(address(seed, streams.OFFENDERS, 1), home, places.x, places.y,
                 np.cumsum(draw_in) / draw_in.sum(), scale, offenders.haunts)

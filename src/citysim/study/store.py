@@ -134,6 +134,11 @@ class Store:
 
     def refuse_if_unusable(self) -> None:
         """Raise ``InputError`` early, without writing, if the folder is busy or not a folder."""
+        try:
+            self.folder.exists()
+        except (OSError, ValueError) as error:  # a name too long, say
+            raise InputError(f"not a name for a folder: {getattr(error, 'strerror', error)}",
+                             where=f"output_dir {self.folder}") from None
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError("is a file, not a folder", where=f"output_dir {self.folder}")
         nearest = next(p for p in (self.folder, *self.folder.absolute().parents) if p.exists())
