@@ -389,7 +389,7 @@ def test_the_first_unit_that_can_come_does(hour):
             expected[0][unit], expected[1][unit] = place, minutes + law.handling
         nobody += unit < 0
         got = aftermath.respond(int(place), law, 6, where, busy, s.x, s.y)
-        assert got == pytest.approx(minutes, rel=1e-5)
+        assert got == pytest.approx(minutes + (law.dispatch if unit >= 0 else 0), rel=1e-5)
         np.testing.assert_array_equal(where, expected[0])
         np.testing.assert_allclose(busy, expected[1], rtol=1e-5)
     assert 0 < nobody < 40

@@ -253,9 +253,8 @@ def harm(m, level=0.5, day=0):
     r.events[:] = 0
     keys = (random.address(3, streams.DOMESTIC, day), random.address(3, streams.DOMESTIC,
                                                                      day + 32))
-    n = life.harm_at_home(*keys, 240, 1.0, row, level, h.home, h.first, h["size"], h.strain,
-                          h.abuse_norms, p.age, p.sex, p.status, m.settings.model.domestic.late,
-                          r.total, r.hazard, r.events, 0, len(r.events))
+    n = life.harm_at_home(*keys, 240, 1.0, row, level, m.constants.harm, h.home, h.first,
+                          h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total, r.hazard, r.events, 0, len(r.events))
     return r.events[:n].copy(), keys, row
 
 
@@ -264,7 +263,8 @@ def test_harm_at_home_follows_strain_and_norms(town):
     level = 0.5
     events, (key, _), row = harm(m, level)
     h = m.households
-    expected = np.where(h["size"] >= 2, level * (0.2 + h.strain) * h.abuse_norms, 0)
+    base = m.settings.model.domestic.base
+    expected = np.where(h["size"] >= 2, level * (base + h.strain) * h.abuse_norms, 0)
     luck = np.array([random.uniform(key, i) for i in range(len(h))])
     adults = np.array([(m.people.age[h.first[i]:h.first[i] + h["size"][i]] >= 18).any()
                        for i in range(len(h))])

@@ -125,8 +125,8 @@ def test_pulls_agree_with_plain_formulas(evening):
         offer = np.array([
             math.sqrt(venues * p.alcohol[s]), math.sqrt(venues * (1 - p.alcohol[s])),
             math.sqrt(p.shops[s]) * h.shops_open,
-            (p.green[s] + 0.3 * p.leisure[s]) * (1 - night * (1 - p.lighting[s])),
-            math.sqrt(p.events[s]), math.sqrt(p.services[s])])
+            (p.green[s] + p.leisure[s]) * (1 - night * (1 - p.lighting[s])),
+            math.sqrt(p.events[s] / 7), math.sqrt(p.services[s])])
         expected = offer @ tastes * np.exp(-night * np.array(r.sensitivity) * unease[s])
         np.testing.assert_allclose(m.pull[s], expected, rtol=1e-4, atol=1e-7)
         rate = m.settings.model.night.drink_rate * p.alcohol[s] if venues else 0

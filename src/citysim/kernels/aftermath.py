@@ -58,9 +58,10 @@ def respond(place, law, n_units, unit_place, unit_busy, x, y):
         if unit_busy[u] + way < soonest:
             soonest = unit_busy[u] + way
             unit = u
-    if unit >= 0:
-        unit_place[unit] = place
-        unit_busy[unit] = soonest + law.handling
+    if unit < 0:
+        return law.no_unit
+    unit_place[unit] = place
+    unit_busy[unit] = soonest + law.handling
     return law.dispatch + soonest
 
 
