@@ -603,3 +603,20 @@ def test_the_centre_of_milan_loads_with_quarters_and_buildings():
     assert 200 < len(made) < len(edges) / 2
     assert made.latitude == pytest.approx(45.46, abs=0.02)
     made.validate()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_coordinates_that_are_not_finite_are_refused(tmp_path):
+    lost = shapely.LineString([(CORNER[0], CORNER[1]), (float("nan"), CORNER[1])])
+    file = tmp_path / "streets.gpkg"
+    gpd.GeoDataFrame(geometry=[*(line for _, _, line in _grid_lines()), lost],
+    crs=32632).to_file(file)
+    with pytest.raises(InputError) as caught:
+        read(file)
+    assert "not finite" in caught.value.message and "streets.gpkg" in caught.value.where
+
+
+def test_a_city_that_is_no_mapping_is_refused():
+    with pytest.raises(InputError) as caught:
+        CitySpec.read(["a"])
+    assert caught.value.where == "city"

@@ -73,6 +73,27 @@ def test_other_bad_input_gives_status_2_and_writes_nothing(here, capsys, words):
     assert list(here.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_is_refused(here, capsys):
+    (here / "file").write_text("mine")
+    for words in (["output_dir=" + "a" * 300], ["output_dir=file"], ["output_dir=file/below"],
+                  ["-m", "seeds=1,2", "output_dir=file"]):
+        assert main(words, PROGRAM) == 2
+        assert "output_dir" in capsys.readouterr().err
+    assert [p.name for p in here.iterdir()] == ["file"] and (here / "file").read_text() == "mine"
+
+
+def test_an_unknown_option_is_named_alone(here, capsys):
+    assert main(["--days=3", "city=village"], PROGRAM) == 2
+    told = capsys.readouterr().err
+    assert "'--days=3'" in told and "did you mean 'days=3'?" in told and "village" not in told
+
+
+def test_a_failed_run_is_named_once_at_the_end(here, capsys):
+    main(["seeds=2", "city.orders={lamps:raise}"], PROGRAM)
+    printed = capsys.readouterr().out
+    assert printed[printed.index("crimes"):].count("failed: lamps, seed 2") == 1
+
+
 def test_plan_counts_runs_and_runs_nothing(here, capsys):
     assert main(["plan", "seeds=5"], PROGRAM) == 0
     assert "4 scenarios x 5 seeds = 20 runs" in capsys.readouterr().out

@@ -106,6 +106,17 @@ def test_keys_that_hold_dots_can_be_reached(folder):
     ("seeds=[1", "command line", "key=", None),
     ("hydra.run.dir=x", "command line", None, None),
     ("~model.drift", "command line", "~offences.NAME", None),
+    ("~model", "command line", "model=NAME", None),
+    ("hamlet", "command line", "key=value", "city=hamlet"),
+    ("budget=inf", "budget", "0 or more", None),
+    ("budget=true", "budget", "0 or more", None),
+    ("time_limit_s=inf", "time_limit_s", "above 0", None),
+    ("step_hours=true", "step_hours", "0.25, 0.5 or 1", None),
+    ("seeds=10000000000", "seeds", "100,000", None),
+    ("seeds=99999999999999999999", "seeds", "100,000", None),
+    ("name=..", "name", "words without", None),
+    ("output_dir=''", "output_dir", "path of a folder", None),
+    ("scenarios={a:{set:{days:5}}}", "scenarios", "set:", None),
 ])
 def test_bad_words_are_refused_with_place_range_and_suggestion(folder, word, place, allowed,
                                                                closest):
@@ -122,6 +133,29 @@ def test_a_misspelt_key_in_a_file_names_the_file(folder, tmp_path):
     error = refusal(own, reference=folder)
     assert str(file) in error.where and "saturaton" in error.where
     assert error.closest == "model.guardianship.saturation"
+
+
+@pytest.mark.parametrize(("name", "content", "said"), [
+    ("city/village.yaml", b"name: \xff\xe9\n", "not UTF-8"),
+    ("city/village.yaml", b"- a\n- b\n", "mapping"),
+    ("city/village.yaml", b"name:\tVillage\n\tresidents: 3\n", "not readable as YAML"),
+    ("policy/lamps.yaml", b"label: Lamps\n", "where its keys belong"),
+    ("policy/lamps.yaml", b"", "where its keys belong"),
+    ("experiment/main.yaml", b"days: 3\n", "where its keys belong"),
+    ("experiment/main.yaml", b"# @package _global_\ndefaults:\n  - override /polcy: [lamps]\n",
+     "unknown group 'polcy'"),
+])
+def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
+    own = write_configs(tmp_path / "own")
+    (own / name).write_bytes(content)
+    error = refusal(own, "policy=lamps", "experiment=main", reference=folder)
+    assert said in error.message and name.split("/")[1] in error.where + str(error)
+
+
+def test_a_folder_that_lacks_a_group_is_told_so(folder, tmp_path):
+    (tmp_path / "config.yaml").write_text("days: 3\n")
+    error = refusal(tmp_path, reference=folder)
+    assert "chooses no 'model'" in error.message and "config.yaml" in error.where
 
 
 def test_an_experiments_value_out_of_range_names_the_experiment(folder, tmp_path):

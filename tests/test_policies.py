@@ -18,7 +18,7 @@ from citysim.kernels.targeting import blurred_priority, keyed_uniforms
 from citysim.policies.costs import read_prices
 from citysim.policies.delivery import Programme, validate
 from citysim.policies.policy import Target, parse_policies, parse_policy
-from citysim.policies.targeting import choose, select
+from citysim.policies.targeting import _ranks, choose, select
 from citysim.state import columns
 from citysim.state.levers import LEVERS, TABLES, Levers, Modifier
 from citysim.state.table import Table
@@ -271,6 +271,24 @@ def test_misspelt_names_are_refused_with_the_closest(spoil, closest):
     assert caught.value.closest == closest
     assert "configs/policy/mine.yaml" in caught.value.where
     assert closest in caught.value.allowed
+
+
+def test_missing_keys_and_unknown_words_are_named():
+    for spoil, where, allowed in (
+            (lambda p: p.pop("doc"), "doc", None),
+            (lambda p: p["measures"][0]["target"].update(order="lowest"), "target.order", "low")):
+        data = lamps(count=3)
+        spoil(data)
+        with pytest.raises(InputError) as caught:
+            parse_policy("mine", data)
+        assert caught.value.where.endswith(where) and "given" not in caught.value.message
+        assert allowed is None or (allowed in caught.value.allowed
+                                   and caught.value.closest == allowed)
+
+
+def test_ranks_share_the_mean_where_values_tie():
+    assert _ranks(np.array([5.0, 1, 5, 3, 5])).tolist() == [4, 1, 4, 2, 4]
+    assert _ranks(np.zeros(0)).tolist() == []
 
 
 @pytest.mark.parametrize("spoil", [

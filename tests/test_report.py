@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -250,3 +251,17 @@ def test_daily_axis_claims_a_unit_only_where_sizes_agree(folder, factor, unit):
 def test_scenarios_keep_distinct_colours():
     names = [f"s{i}" for i in range(len(SCENARIO_COLOURS) + 1)]
     assert len(set(colours(names).values())) == len(names)
+
+
+def test_a_change_that_rounds_to_nothing_is_called_so():
+    row = {"scenario": "lamps", "baseline": "no_action", "group": "all", "better": "higher",
+           "outcome": "safety.safe_after_dark", "unit": "share", "mean": 0.5, "diff": 2e-4,
+           "diff_lo90": 1e-4, "diff_hi90": 3e-4, "relative": 4e-4, "relative_lo90": 2e-4,
+           "relative_hi90": 6e-4}
+    cost = {**row, "outcome": "cost.total", "unit": "EUR", "better": "lower", "diff": 9.0,
+            "diff_lo90": 8.0, "diff_hi90": 10.0, "relative": float("nan")}
+    gains = pd.DataFrame(columns=["verdict", "outcome", "kind", "scenario", "group"])
+    costs = pd.DataFrame(columns=["unit", "status"])
+    text = " ".join(answer(pd.DataFrame([row, cost]), gains, costs))
+    assert "hardly any change" in text
+    assert "raises" not in text and "Drawbacks" not in text

@@ -309,3 +309,16 @@ def _wait_for(condition, seconds=60):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("words", "where"), [
+    (["city=file", "city.streets=nowhere.gpkg"], "command line, city.streets"),
+    (["policy=street_lighting", "policies.street_lighting.measures.0.lever=lamps"],
+     "command line, policies.street_lighting.measures.0.lever"),
+])
+def test_the_check_says_what_was_set_by_hand(words, where):
+    from citysim.study.check import check_inputs
+
+    with pytest.raises(InputError) as caught:
+        check_inputs(compose_study(words))
+    assert caught.value.where == where

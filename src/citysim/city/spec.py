@@ -28,6 +28,7 @@ from citysim.city.surroundings import (
     Share,
     Transport,
 )
+from citysim.config.errors import InputError
 
 Relative = Annotated[float, Field(gt=0, le=20)]
 Fraction = Annotated[float, Field(ge=-0.5, le=1.5)]

@@ -146,7 +146,8 @@ def _translate(error: Exception, folder: Path) -> InputError:
         file, group = folder / f"{absent[1] or ROOT}.yaml", absent[2]
         known = groups(folder)
         if group in known:  # the overriding file is right: the list that it overrides is not
-            return InputError(f"the defaults list has no '{group}'", where=str(folder / "config.yaml"),
+            return InputError(f"the defaults list has no '{group}'",
+                              where=str(folder / "config.yaml"),
                               allowed=f"an entry '{group}: NAME'")
         return InputError(f"unknown group '{group}' in the defaults list", where=str(file),
                           allowed=known, closest=closest_match(group, known))

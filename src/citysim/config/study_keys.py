@@ -126,7 +126,8 @@ _ALLOWED = {
     "start_date": "a date such as 2024-03-04",
     "step_hours": "0.25, 0.5 or 1 [h]",
     "scale": "above 0, at most 1 [share]",
-    "seeds": f"a whole number from 1 to {_MOST_SEEDS:,}, or a list of different whole numbers",
+    "seeds": (f"a whole number of 1 or more (to {_MOST_SEEDS:,}), "
+              f"or a list of different whole numbers"),
     "threads": "a whole number from 1 to 256",
     "budget": "0 or more [EUR], or null",
     "jobs": "a whole number from 1 to 1024, or null",

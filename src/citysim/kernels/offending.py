@@ -115,7 +115,8 @@ def recall(i, n, candidate, memory_place, memory, memory_offence, memory_own, me
 
 @kernel
 def offend(key_motive, key_act, key_target, step, hours, drive, person, active, propensity,
-           perceived_risk, haunts, memory_place, memory, memory_offence, at, status, anchors, hops, route,
+           perceived_risk, haunts, memory_place, memory, memory_offence, at, status, anchors,
+           hops, route,
            routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near, hazard, total,
            mark, weight, events, n_events, limit):
     """All offenders through one step; appends what they do to ``events``.

@@ -18,14 +18,16 @@ from citysim.kernels.places import opportunities, pulls, watch_places
 def move_chunks(bounds, hour, key, dark, timetables, timetable, shift, status, at, anchors,
                 minutes, modes, hops, route, routes, household, at_home, group, caution,
                 sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
-                sober_friction, sober, rise, fall, marks, seconds, step_seconds, rows, stocks, frictions,
+                sober_friction, sober, rise, fall, marks, seconds, step_seconds, rows, stocks,
+                frictions,
                 moved, trips):
     """:func:`move_people` chunk by chunk; buffers have the chunk as first axis."""
     for c in prange(bounds.size - 1):
         move_people(bounds[c], bounds[c + 1], hour, key, dark, timetables, timetable, shift,
                     status, at, anchors, minutes, modes, hops, route, routes, household, at_home,
                     group, caution, sensitivity, fear, intoxication, substance, aggression, pull,
-                    decay, stay, drink, sober_friction, sober, rise, fall, marks, seconds, step_seconds, rows[c],
+                    decay, stay, drink, sober_friction, sober, rise, fall, marks, seconds,
+                    step_seconds, rows[c],
                     stocks[c], frictions[c], moved, trips[c])
 
 
@@ -64,12 +66,14 @@ def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_nig
 
 @parallel_kernel
 def watch_chunks(bounds, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
-                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services, hosts,
+                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
+                 hosts,
                  efficacy, district, light, present, women, young, guardianship, certainty, unease):
     """:func:`watch_places` chunk by chunk."""
     for c in prange(bounds.size - 1):
         watch_places(bounds[c], bounds[c + 1], hour, watch, place_rows, stock, seconds, lamp,
-                     camera, disorder, deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour,
+                     camera, disorder, deterrence, patrol_minutes, day_outdoors, shops, venues,
+                     closing_hour,
                      services, hosts, efficacy, district, light, present, women, young,
                      guardianship, certainty, unease)
 
@@ -81,7 +85,8 @@ def opportunity_chunks(bounds, hour, target, form, level, half, beta, stock, pre
     """:func:`opportunities` chunk by chunk."""
     for c in prange(bounds.size - 1):
         opportunities(bounds[c], bounds[c + 1], hour, target, form, level, half, beta, stock,
-                      present, women, young, certainty, disorder, light, vehicles, shops, homes, attract,
+                      present, women, young, certainty, disorder, light, vehicles, shops, homes,
+                      attract,
                       value)
 
 

@@ -186,14 +186,16 @@ def drink_and_jostle(lo, hi, at, status, anchors, intoxication, substance, aggre
             s = anchors[r, here]
             level = min(intoxication[r] + drink[s] * substance[r], np.float32(255.0))
             intoxication[r] = np.uint8(level)
-            friction[s] += np.int64(aggression[r] * (sober_friction + level / 255.0) * FRICTION_SCALE)
+            heat = aggression[r] * (sober_friction + level / 255.0)
+            friction[s] += np.int64(heat * FRICTION_SCALE)
 
 
 @kernel
 def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, at,
                 anchors, minutes, modes, hops, route, routes, household, at_home, group, caution,
                 sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
-                sober_friction, sober, rise, fall, marks, seconds, step_seconds, place_rows, stock, friction,
+                sober_friction, sober, rise, fall, marks, seconds, step_seconds, place_rows,
+                stock, friction,
                 moved, trips):
     """One step of people ``lo`` to ``hi - 1``, block by block.
 

@@ -83,7 +83,8 @@ class Target(NamedTuple):
 
 @kernel
 def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
-                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services, hosts,
+                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
+                 hosts,
                  efficacy, district, light, present, women, young, guardianship, certainty,
                  unease):
     """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.

@@ -73,7 +73,8 @@ def passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers, mo
 
 
 @kernel
-def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors, regular_start, regulars,
+def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors,
+            regular_start, regulars,
             at, status, anchors, group, intoxication, aggression):
     """Somebody who is at a place and now and then outdoors, by exposure; -1 for nobody."""
     first = np.inf
@@ -101,7 +102,8 @@ def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, day_o
 
 
 @kernel
-def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors, place_rows, seconds,
+def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors,
+             place_rows, seconds,
              stock, passer_start, passers, moved, regular_start, regulars, at, status, anchors,
              group, intoxication, aggression):
     """Somebody present on a place: a passer-by or one of those there, by time of exposure."""
@@ -118,7 +120,8 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_
     found = np.int64(-1)
     if not walking:
         found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                        day_outdoors, regular_start, regulars, at, status, anchors, group, intoxication,
+                        day_outdoors, regular_start, regulars, at, status, anchors, group,
+                        intoxication,
                         aggression)
     if found < 0 and women + men > 0.0:
         sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
@@ -126,7 +129,8 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_
                        group)
     if found < 0 and walking:
         found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                        day_outdoors, regular_start, regulars, at, status, anchors, group, intoxication,
+                        day_outdoors, regular_start, regulars, at, status, anchors, group,
+                        intoxication,
                         aggression)
     return found
 
@@ -163,7 +167,8 @@ def household_victim(event, form, key, lasting, exposure, own, first_household, 
 
 
 @kernel
-def find_victims(begin, end, events, form, female, exposure, day_outdoors, key, key_culprit, lasting, place_rows,
+def find_victims(begin, end, events, form, female, exposure, day_outdoors, key, key_culprit,
+                 lasting, place_rows,
                  seconds, stock, passer_start, passers, moved, regular_start, regulars,
                  first_household, household_at_home, household_first, household_size, at, status,
                  anchors, group, household, intoxication, aggression, offender_person, role):
@@ -182,7 +187,8 @@ def find_victims(begin, end, events, form, female, exposure, day_outdoors, key, 
             culprit = np.int64(offender_person[events[e, OFFENDER]])
         elif f == FRICTION:
             culprit = somebody(s, f, o, exposure.female_assailant, -1, key_culprit, lasting, 0.0,
-                               exposure, day_outdoors, place_rows, seconds, stock, passer_start, passers, moved,
+                               exposure, day_outdoors, place_rows, seconds, stock, passer_start,
+                               passers, moved,
                                regular_start, regulars, at, status, anchors, group, intoxication,
                                aggression)
             if culprit >= 0:
@@ -190,7 +196,8 @@ def find_victims(begin, end, events, form, female, exposure, day_outdoors, key, 
         events[e, CULPRIT] = culprit
         if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
             victim = somebody(s, f, o, female[o], culprit, key, lasting, exposure.proneness,
-                              exposure, day_outdoors, place_rows, seconds, stock, passer_start, passers, moved,
+                              exposure, day_outdoors, place_rows, seconds, stock, passer_start,
+                              passers, moved,
                               regular_start, regulars, at, status, anchors, group, intoxication,
                               aggression)
             if victim < 0:

@@ -145,7 +145,8 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
             rate=on["offending"] * m.offending.rate, at_home=m.offending.at_home,
             at_day_place=m.offending.at_day_place, out=m.offending.out,
             memory_drive=on["near_repeat"] * m.near_repeat.drive, effort=m.offending.effort,
-            prowl=m.offending.prowl, near_home=m.offending.near_home, arrest_weight=m.offending.arrest_weight),
+            prowl=m.offending.prowl, near_home=m.offending.near_home,
+            arrest_weight=m.offending.arrest_weight),
         rounds=_rounds(m, on),
         law=_law(m, on, scale),
         mind=_mind(m, on),
@@ -172,7 +173,8 @@ def _watch(m, on, scale) -> Watch:
     g, f = m.guardianship, m.fear
     seen = float(on["guardianship"])
     return Watch(
-        outdoors=g.outdoors / scale, weigh=1.0 / scale, home_eyes=g.home_eyes / scale, shop_eyes=g.shop_eyes,
+        outdoors=g.outdoors / scale, weigh=1.0 / scale, home_eyes=g.home_eyes / scale,
+        shop_eyes=g.shop_eyes,
         venue_eyes=g.venue_eyes, service_eyes=g.service_eyes, host_eyes=g.host_eyes,
         saturation=g.saturation, blind=g.blind, disorder_loss=g.disorder_loss,
         certainty_informal=seen * g.certainty_informal,
@@ -198,7 +200,8 @@ def _law(m, on, scale) -> Law:
     law = m.law
     return Law(
         trust_weight=law.trust_weight, foreign_weight=law.foreign_weight,
-        support_weight=law.support_weight, recording=law.recording, speed=law.speed, dispatch=law.dispatch,
+        support_weight=law.support_weight, recording=law.recording, speed=law.speed,
+        dispatch=law.dispatch,
         handling=law.handling / scale, target=law.target, no_unit=law.no_unit,
         cooperation=law.cooperation, slow_loss=law.slow_loss, learning=law.learning,
         ease=law.ease, response_trust=on["trust"] * m.trust.response,

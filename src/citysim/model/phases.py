@@ -126,7 +126,8 @@ def observe_places(m) -> None:
     parallel_run = m.threads > 1
     (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
-        s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues, s.closing_hour, s.services,
+        s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
+        s.closing_hour, s.services,
         s.hosts, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
         s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
@@ -144,7 +145,8 @@ def offenders(m) -> None:
     r.n_events, motivated = offending.offend(
         m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET), m.step_index,
         m.calendar.step_hours, k.drive, f.person, f.active, f.propensity, f.perceived_risk,
-        f.haunts, f.memory_place, f.memory, f.memory_offence, p.at, p.status, p.anchors, p.hops, p.route,
+        f.haunts, f.memory_place, f.memory, f.memory_offence, p.at, p.status, p.anchors, p.hops,
+        p.route,
         m.population.routes, m.neighbours.start, m.neighbours.items, s.x, s.y, m.value,
         k.offences.memory_own, k.offences.memory_near, r.hazard, r.total, m.place_mark, m.weight,
         r.events, r.n_events, r.LIMIT)
@@ -167,7 +169,8 @@ def consequences(m) -> None:
         exposure = exposure._replace(occupied=exposure.occupied * (1.0 - m.hour.awake))
         r.n_events = victims.find_victims(
             begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
-            exposure, m.day_outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT), m.key(streams.VICTIM, -1),
+            exposure, m.day_outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT),
+            m.key(streams.VICTIM, -1),
             m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
             m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
             h.first, h["size"], p.at, p.status, p.anchors, p.group, p.household, p.intoxication,
@@ -302,7 +305,8 @@ def harm_at_home(m) -> None:
         r.n_events = life.harm_at_home(
             m.key(streams.DOMESTIC, day * 64 + row), m.key(streams.DOMESTIC, day * 64 + row + 32),
             m.step_index, m.calendar.steps_per_day / 24, row, o.level[row], m.constants.harm,
-            h.home, h.first, h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total, r.hazard, r.events, r.n_events, r.LIMIT)
+            h.home, h.first, h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total,
+            r.hazard, r.events, r.n_events, r.LIMIT)
         # A day's expectation is spread over its hours by the same weights as the events.
         m.home_hazard[row] = r.total[row] - before[row]
         r.total[:] = before

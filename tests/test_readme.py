@@ -1,0 +1,97 @@
+"""Every command of the README runs, in small, from an empty folder; every shipped choice too."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SMALL = ["city=town", "days=2", "warmup_days=1", "seeds=2", "jobs=1"]
+LIGHT = "policies.street_lighting.dose=0.5"
+
+
+def commands():
+    blocks = re.findall(r"```\n(.*?)```", README, re.S)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("citysim")]
+
+
+def run(words, folder, module="citysim.cli.main"):
+    call = f"import sys; from {module} import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run([sys.executable, "-c", call, "--config-path", str(ROOT / "configs"),
+                           *words], cwd=folder, capture_output=True, text=True, timeout=280)
+
+
+def in_small(words):
+    """The same command on the town for two days; what it says itself stays."""
+    if words[0] in ("list", "plan") or words[:2] == ["city", "describe"]:
+        return words
+    kept = [w for w in words if not w.startswith(("seeds=", "days=", "city=town"))]
+    kept = [LIGHT if w.startswith("policies.street_lighting.dose=") else w for w in kept]
+    has_city = any(k.startswith("city=") for k in kept)
+    return kept + [w for w in SMALL if not (w == "city=town" and has_city)]
+
+
+def test_the_readme_has_its_commands():
+    assert len(commands()) >= 8
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_of_the_readme_runs(line, tmp_path):
+    words = in_small(shlex.split(line)[1:])
+    if any("my_streets" in w for w in words):
+        words = [w.replace("my_streets.gpkg", str(street_file(tmp_path))) for w in words]
+    done = run(words, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def street_file(folder):
+    """A street file such as a reader may have: a grid of lines in metres."""
+    import geopandas
+    from shapely.geometry import LineString
+
+    lines = [LineString([(i * 90, 0), (i * 90, 720)]) for i in range(9)]
+    lines += [LineString([(0, i * 90), (720, i * 90)]) for i in range(9)]
+    path = folder / "my_streets.gpkg"
+    geopandas.GeoDataFrame(geometry=lines, crs="EPSG:32632").to_file(path)
+    return path
+
+
+def test_the_mesa_script_of_the_readme_runs(tmp_path):
+    script = re.findall(r"```python\n(.*?)```", README, re.S)[0]
+    assert "CityModel" in script
+    done = subprocess.run([sys.executable, "-c",
+                          "import matplotlib; matplotlib.use('Agg')\n" + script],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "week.png").stat().st_size > 10_000
+
+
+def test_the_analysts_script_of_the_readme_runs(tmp_path):
+    study = tmp_path / "outputs" / "flagship"
+    done = run(["experiment=flagship", *SMALL, f"output_dir={study}"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    script = re.findall(r"```python\n(.*?)```", README, re.S)[1]
+    done = subprocess.run([sys.executable, "-c",
+                          "import matplotlib; matplotlib.use('Agg')\n" + script],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert "night_activation" in done.stdout
+
+
+def test_every_policy_runs_together_and_alone(tmp_path):
+    names = sorted(p.stem for p in (ROOT / "configs" / "policy").glob("*.yaml"))
+    assert len(names) >= 6
+    done = run([f"policy=[{','.join(names)}]", *SMALL, f"output_dir={tmp_path / 'all'}"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("city", ["geodanet", "turin_dora"])
+def test_every_city_that_needs_no_file_runs(city, tmp_path):
+    done = run([f"city={city}", "policy=street_lighting", "days=1", "warmup_days=1", "seeds=2",
+                "jobs=1", f"output_dir={tmp_path / city}"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
