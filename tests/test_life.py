@@ -315,12 +315,13 @@ def test_a_day_of_places_agrees_with_plain_formulas(town):
     s.works = rng.choice([0, 0.05], len(s))
     s.cleaning = rng.uniform(0, 14, len(s))
     s.wear = rng.uniform(0, 0.05, len(s))
+    s.grime = rng.uniform(-0.1, 0.3, len(s))
     s.upkeep, s.disorder = rng.uniform(0, 1, (2, len(s)))
     visits, u, d = s.cleaning / 7, s.upkeep.astype(float), s.disorder.astype(float)
     u = np.clip(u + s.works + a.mend * visits * (1 - u) - s.wear * (1 - s.stewardship), 0, 1)
-    d += a.drift * (a.cue_of_neglect * (1 - u) - d)
+    d += a.drift * (a.cue_of_neglect * (1 - u) + s.grime - d)
     d = np.clip(d * np.maximum(0, 1 - a.clean * visits * (1 + s.stewardship)), 0, 1)
-    upkeep.age_places(a, s.wear, s.stewardship, s.cleaning, s.works, s.upkeep, s.disorder)
+    upkeep.age_places(a, s.wear, s.grime, s.stewardship, s.cleaning, s.works, s.upkeep, s.disorder)
     np.testing.assert_allclose(s.upkeep, u, atol=1e-6)
     np.testing.assert_allclose(s.disorder, d, atol=1e-6)
 
@@ -328,11 +329,11 @@ def test_a_day_of_places_agrees_with_plain_formulas(town):
 def test_recovered_places_last_only_where_people_care(town):
     m = town({"model.upkeep.mend": 0.0})
     s = m.places
-    s.upkeep, s.stewardship, s.cleaning, s.wear = 0.9, 0, 0, 0.001
+    s.upkeep, s.stewardship, s.cleaning, s.wear, s.grime = 0.9, 0, 0, 0.001, 0
     s.stewardship[::2] = 1
     for _ in range(365):
-        upkeep.age_places(m.constants.ageing, s.wear, s.stewardship, s.cleaning, s.works,
-                          s.upkeep, s.disorder)
+        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.stewardship, s.cleaning,
+                          s.works, s.upkeep, s.disorder)
     np.testing.assert_allclose(s.upkeep[::2], 0.9, atol=1e-4)
     np.testing.assert_allclose(s.upkeep[1::2], 0.9 - 365 * 0.001, atol=1e-3)
     assert s.disorder[1::2].min() > s.disorder[::2].max()

@@ -605,7 +605,7 @@ def test_hours_of_the_week_and_the_warm_up(turin):
 
 def test_what_is_open_when(turin):
     monday = turin("2024-03-04")
-    now = [monday.now(s, 0.5) for s in range(7 * 24)]
+    now = [monday.now(s, 0.5, 25.0) for s in range(7 * 24)]
     assert {now[d * 24 + 12].shops_open for d in range(6)} == {1.0}
     assert now[6 * 24 + 12].shops_open == 0.0, "shops are shut on Sunday"
     assert now[3].evening == now[22].evening == 1.0 and now[12].evening == 0.0

@@ -46,12 +46,12 @@ def known(m, i):
     for place, strength in zip(f.memory_place[i], f.memory[i], strict=True):
         if place >= 0 and strength >= offending.FORGOTTEN:
             order += [(place, 1), *((s, 1) for s in near[place])]
-    order += [(s, 1) for s in m.population.route(r, 1)]
-    if p.at[r] > 1:
-        order += [(s, 1) for s in m.population.route(r, int(p.at[r]))]
     order += [(s, 1) for s in p.anchors[r, 1:]]
     for haunt in f.haunts[i]:
         order += [(s, m.constants.drive.prowl) for s in (haunt, *near[haunt])]
+    order += [(s, 1) for s in m.population.route(r, 1)]
+    if p.at[r] > 1:
+        order += [(s, 1) for s in m.population.route(r, int(p.at[r]))]
     weight = {}
     for place, w in order:
         if len(weight) < offending.MAX_CANDIDATES:

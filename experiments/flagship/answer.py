@@ -15,7 +15,7 @@ OUTCOMES = ("crime.true.all", "crime.true.all_but_vandalism", "crime.recorded.al
 def sentence(row: pd.Series) -> str:
     """One scenario's effect on one outcome; an interval that holds zero shows no change."""
     interval = f"90 % interval {row.diff_lo90:+.3g} to {row.diff_hi90:+.3g} {row.unit}"
-    if row.diff_lo90 <= 0 <= row.diff_hi90:
+    if not (row.diff_lo90 > 0 or row.diff_hi90 < 0):
         return f"no change can be shown ({interval})"
     verb = "falls" if row["diff"] < 0 else "rises"
     return f"{verb} by {abs(row['diff']):.3g} ({100 * row.relative:+.1f} %; {interval})"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from citysim.kernels.events import OFFENCE, OFFENDER, PLACE, STEP, VICTIM
 from citysim.kernels.jit import kernel
 from citysim.kernels.random import draw2, to_unit, uniform
 
@@ -48,7 +49,7 @@ def add_candidate(place, weight, n, candidate, candidate_weight, mark, stamp):
 @kernel
 def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place, memory,
                neighbour_start, neighbours, candidate, candidate_weight, mark, stamp):
-    """Places the offender thinks of: here and near, today's way, anchors, haunts, memories.
+    """Places the offender thinks of: here and near, memories, anchors, haunts, today's way.
 
     Around the own home one is known: those places weigh less (buffer zone).
     """
@@ -67,14 +68,6 @@ def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memo
             n = add_candidate(s, 1.0, n, candidate, candidate_weight, mark, stamp)
             for j in range(neighbour_start[s], neighbour_start[s + 1]):
                 n = add_candidate(neighbours[j], 1.0, n, candidate, candidate_weight, mark, stamp)
-    first = np.int64(route[r])
-    for k in range(4):
-        last = first + np.int64(hops[r, k])
-        if k == 0 or at[r] == k + 1:
-            for j in range(first, last):
-                n = add_candidate(np.int64(routes[j]), 1.0, n, candidate, candidate_weight, mark,
-                                  stamp)
-        first = last
     for k in range(1, 5):
         n = add_candidate(np.int64(anchors[r, k]), 1.0, n, candidate, candidate_weight, mark, stamp)
     for k in range(N_HAUNTS):
@@ -83,6 +76,14 @@ def candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memo
         for j in range(neighbour_start[s], neighbour_start[s + 1]):
             n = add_candidate(neighbours[j], drive.prowl, n, candidate, candidate_weight, mark,
                               stamp)
+    first = np.int64(route[r])
+    for k in range(4):
+        last = first + np.int64(hops[r, k])
+        if k == 0 or at[r] == k + 1:
+            for j in range(first, last):
+                n = add_candidate(np.int64(routes[j]), 1.0, n, candidate, candidate_weight, mark,
+                                  stamp)
+        first = last
     return n
 
 
@@ -180,11 +181,11 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
                 total[o] += expected
         if uniform(key_act, r) < total_worth * share and n_events < limit:
             place, offence = race(key_target, r, n, n_offences, candidate, weight)
-            events[n_events, 0] = step
-            events[n_events, 1] = place
-            events[n_events, 2] = offence
-            events[n_events, 3] = i
-            events[n_events, 4] = -1
+            events[n_events, STEP] = step
+            events[n_events, PLACE] = place
+            events[n_events, OFFENCE] = offence
+            events[n_events, OFFENDER] = i
+            events[n_events, VICTIM] = -1
             n_events += 1
     return n_events, n_motivated
 

@@ -203,8 +203,8 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
     ----------
     hour
         Hour of the week, 0 at Monday midnight.
-    key, pass_key
-        Stream keys of the choice and of the race among passers-by in this step.
+    key
+        Stream key of the choice in this step.
     dark
         1 after dark, else 0; selects the column of ``caution`` and ``fear``.
     pull

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from citysim.kernels.events import OFFENCE, OFFENDER, PLACE, STEP, VICTIM
 from citysim.kernels.jit import kernel
 from citysim.kernels.people import (
     CUE,
@@ -188,11 +189,11 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, fri
         u = uniform(key, s)
         # 1 - exp(-x) never exceeds x: the exponential is needed for few places only.
         if u < expected and u < 1.0 - np.exp(-expected) and n_events < limit:
-            events[n_events, 0] = step
-            events[n_events, 1] = s
-            events[n_events, 2] = offence
-            events[n_events, 3] = -1
-            events[n_events, 4] = -1
+            events[n_events, STEP] = step
+            events[n_events, PLACE] = s
+            events[n_events, OFFENCE] = offence
+            events[n_events, OFFENDER] = -1
+            events[n_events, VICTIM] = -1
             n_events += 1
     return n_events
 

@@ -5,7 +5,7 @@ entity) under different streams are independent. Append only: renumbering change
 """
 
 CHOICE = 1            # discretionary trips
-PASSING = 2           # who is picked among passers-by
+PASSING = 2           # free
 MOTIVATION = 3        # an offender becomes motivated
 COMMIT = 4            # a motivated offender acts or gives up
 TARGET = 5            # race over places and offences
@@ -15,7 +15,7 @@ REPORT = 8            # reporting and recording
 CLEAR = 9             # clearance and arrest
 PATROL = 10           # patrol visits
 STOPS = 11            # police stops and contacts
-CALLS = 12            # calls other than crime
+CALLS = 12            # free
 DOMESTIC = 13         # harm inside households
 TALK = 14             # which tie is met
 WORK = 15             # jobs found and lost
@@ -25,10 +25,10 @@ TRAITS = 18           # initial traits of people
 BACKGROUND = 19       # background attractiveness of places
 OFFENDERS = 20        # initial offenders and their haunts
 TARGETING = 21        # targeting of policies
-ENROLMENT = 22        # drop-out from programmes
+ENROLMENT = 22        # free
 SYNTHESIS = 23        # households, people, jobs
 TIES = 24             # ties
-GENERATOR = 25        # streets
-CONSULT = 26          # consultation
+GENERATOR = 25        # free
+CONSULT = 26          # free
 UNITS = 27            # fractional patrol units
 CULPRIT = 28          # who the assailant is where friction turned to violence

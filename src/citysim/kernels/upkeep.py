@@ -20,7 +20,7 @@ class Ageing(NamedTuple):
 
 
 @kernel
-def age_places(ageing, wear, stewardship, cleaning, works, upkeep, disorder):
+def age_places(ageing, wear, grime, stewardship, cleaning, works, upkeep, disorder):
     """One day: upkeep decays by wear x (1 - stewardship), works and cleaning put it back."""
     for s in range(upkeep.size):
         visits = cleaning[s] / 7.0
@@ -29,7 +29,7 @@ def age_places(ageing, wear, stewardship, cleaning, works, upkeep, disorder):
               - wear[s] * (1.0 - stewardship[s]))
         upkeep[s] = min(1.0, max(0.0, u))
         d = disorder[s]
-        d += ageing.drift * (ageing.cue_of_neglect * (1.0 - upkeep[s]) - d)
+        d += ageing.drift * (ageing.cue_of_neglect * (1.0 - upkeep[s]) + grime[s] - d)
         d *= max(0.0, 1.0 - ageing.clean * visits * (1.0 + stewardship[s]))
         disorder[s] = min(1.0, max(0.0, d))
 

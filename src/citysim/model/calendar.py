@@ -79,8 +79,8 @@ class Calendar:
             + math.cos(latitude) * math.cos(tilt) * math.cos(math.pi * (solar - 12) / 12)))
         return min(1.0, max(0.0, (elevation + self.c.twilight) / self.c.twilight))
 
-    def now(self, step: int, scale: float) -> Hour:
-        """What is the same everywhere in a step."""
+    def now(self, step: int, scale: float, services_until: float) -> Hour:
+        """What is the same everywhere in a step; ``services_until`` is a lever of the city."""
         c, hour, clock = self.c, self.hour(step), self.evening_clock(step)
         asleep = hour >= c.asleep_from or hour < c.asleep_to
         return Hour(
@@ -89,7 +89,7 @@ class Calendar:
             awake=c.awake_night if asleep else 1.0,
             clock=float(clock),
             shops_open=float(c.shops_from <= hour < c.shops_to and self.weekday(step) < 6),
-            services_open=float(c.evening_from <= clock < c.services_to),
+            services_open=float(c.evening_from <= clock < services_until),
             hosts_on=float(c.hosts_from <= clock < c.hosts_to),
             evening=float(clock >= c.evening_from),
         )

@@ -11,6 +11,7 @@ import numpy as np
 from mesa.datacollection import DataCollector
 
 from citysim.kernels import parallel, people, streams
+from citysim.kernels.events import N_EVENT
 from citysim.kernels.offending import MAX_CANDIDATES
 from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.kernels.random import address, uniform
@@ -143,6 +144,7 @@ class CityModel(mesa.Model):
         self.counts = np.zeros(3, np.int64)
         self.units = 0
         self.home_hazard = np.zeros(n_offences)
+        self.home_events = np.zeros((0, N_EVENT), np.int32)
         late = m.domestic.late
         self.home_weight = np.where(np.arange(24) >= 14, late / 10, (1 - late) / 14)
         self.place_bounds = parallel.chunk_bounds(n_places, self.threads)

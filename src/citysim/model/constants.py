@@ -147,7 +147,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
             memory_drive=on["near_repeat"] * m.near_repeat.drive, effort=m.offending.effort,
             prowl=m.offending.prowl, near_home=m.offending.near_home,
             arrest_weight=m.offending.arrest_weight),
-        rounds=_rounds(m, on),
+        rounds=_rounds(m, on, scale),
         law=_law(m, on, scale),
         mind=_mind(m, on),
         ageing=Ageing(m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
@@ -185,12 +185,13 @@ def _watch(m, on, scale) -> Watch:
         calm_minutes=f.calm_minutes)
 
 
-def _rounds(m, on) -> Rounds:
+def _rounds(m, on, scale) -> Rounds:
     moved = float(on["trust"])
     p, t = m.patrol, m.trust
     return Rounds(
         move_minutes=p.move_minutes, tau_build=m.deterrence.tau_build,
-        spill=m.deterrence.spill, stop_rate=p.stop_rate, stop_young=p.stop_young,
+        spill=m.deterrence.spill, stop_rate=p.stop_rate * scale,  # stops land on the sample
+        stop_young=p.stop_young,
         stop_foreign=p.stop_foreign, stop_women=p.stop_women,
         expected_quality=t.expected_quality, stop_trust=moved * t.stop,
         contact_trust=moved * t.contact, city_share=t.city_share)

@@ -10,6 +10,7 @@ import numpy as np
 
 from citysim.kernels import (
     aftermath,
+    events,
     life,
     offending,
     parallel,
@@ -22,8 +23,10 @@ from citysim.kernels import (
     victims,
 )
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
+from citysim.state.columns import MODES
 
-MODE_TRANSIT = 1
+MODE_TRANSIT = MODES.index("transit")
+HOME_LIMIT = 1 << 14  # offences inside households that one day can hold
 
 
 def clock(m) -> None:
@@ -31,7 +34,7 @@ def clock(m) -> None:
     t = m.step_index
     if t > 0 and t % m.calendar.steps_per_day == 0:
         close_day(m)
-    m.hour = m.calendar.now(t, m.scale)
+    m.hour = m.calendar.now(t, m.scale, float(m.city_row.services_until[0]))
     m.hour_of_week = m.calendar.hour_of_week(t)
     m.dark = int(m.hour.daylight < 0.5)
     m.place_rows[:, people.FLOW] = 0
@@ -142,6 +145,9 @@ def offenders(m) -> None:
     m.first_event = r.n_events
     if m.step_index % m.calendar.steps_per_day == 0:
         harm_at_home(m)
+    due = m.home_events[m.home_events[:, events.STEP] == m.step_index]
+    r.events[r.n_events:r.n_events + len(due)] = due
+    r.n_events += len(due)
     r.n_events, motivated = offending.offend(
         m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET), m.step_index,
         m.calendar.step_hours, k.drive, f.person, f.active, f.propensity, f.perceived_risk,
@@ -209,6 +215,9 @@ def follow_up(m, begin: int, end: int) -> None:
 def observe(m) -> None:
     """Counters of the hour; in the night hours, who is out."""
     r, hour = m.recorder, int(m.calendar.hour(m.step_index))
+    if r.n_events >= r.LIMIT:
+        raise RuntimeError(f"more than {r.LIMIT:,} offences in a day: more than a run can hold; "
+                           "look at the levels of the offences")
     r.total += m.home_hazard * m.home_weight[hour] * m.calendar.step_hours
     r.add_hazard(m.hour_of_week)
     if hour == m.settings.model.fear.day_hour:
@@ -235,7 +244,8 @@ def close_day(m) -> None:
     minds(m, day)
     if m.settings.model.upkeep.enabled:
         s = m.places
-        upkeep.age_places(m.constants.ageing, s.wear, s.stewardship, s.cleaning, s.works, s.upkeep,
+        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.stewardship, s.cleaning, s.works,
+                          s.upkeep,
                           s.disorder)
     m.places.recorded = m.places.recorded * m.constants.keep_recorded
     offending.fade_memories(m.offenders.memory, m.constants.keep_memory)
@@ -300,16 +310,19 @@ def harm_at_home(m) -> None:
     """The day's domestic abuse, with the hours at which it happens."""
     h, p, o, r = m.households, m.people, m.constants.offences, m.recorder
     day = m.step_index // m.calendar.steps_per_day
+    drawn = np.zeros((HOME_LIMIT, events.N_EVENT), np.int32)
+    n = 0
     for row in o.of_form(places.HOUSEHOLD):
         before = r.total.copy()
-        r.n_events = life.harm_at_home(
+        n = life.harm_at_home(
             m.key(streams.DOMESTIC, day * 64 + row), m.key(streams.DOMESTIC, day * 64 + row + 32),
             m.step_index, m.calendar.steps_per_day / 24, row, o.level[row], m.constants.harm,
             h.home, h.first, h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total,
-            r.hazard, r.events, r.n_events, r.LIMIT)
+            r.hazard, drawn, n, HOME_LIMIT)
         # A day's expectation is spread over its hours by the same weights as the events.
         m.home_hazard[row] = r.total[row] - before[row]
         r.total[:] = before
+    m.home_events = drawn[:n].copy()
 
 
 def _serial(kernel):

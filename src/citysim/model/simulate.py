@@ -70,7 +70,8 @@ def record_of(model: CityModel) -> Record:
         groups=model.groups_of_people, people=model.people, households=model.households,
         places=model.places, districts=model.city.districts, stops=r.stops, days=len(r.daily),
         scale=model.scale, bands=model.bands, patrol=r.patrol, presence=r.presence,
-        contacts=r.contacts, ledger=model.programme.ledger, budget=model.settings.budget,
+        contacts=r.contacts, ledger=model.programme.ledger,
+        plan=model.programme.summary(), budget=model.settings.budget,
         maintenance_hours=model.settings.model.observation.maintenance_hours)
 
 

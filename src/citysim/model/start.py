@@ -63,16 +63,16 @@ def start_fear(people: Table, places: Table, settings) -> None:
 def start_places(places: Table, settings) -> None:
     """Places begin at rest: what is worn off in a day is what cleaning puts back.
 
-    So wear differs by place (a worn place is one that is used hard), disorder stands where
-    upkeep and cleaning hold it, and neighbours know their street as it is.
+    So wear differs by place (a worn place is one that is used hard), and so does the disorder
+    that the surroundings bring beside lost upkeep; neighbours know their street as it is.
     """
     f, u = settings.model.fear, settings.model.upkeep
     visits = places.cleaning / 7.0
     places.wear = u.mend * visits * (1 - places.upkeep) / np.maximum(1 - places.stewardship, 0.05)
     gone = np.minimum(1.0, u.clean * visits * (1 + places.stewardship))
-    implied = u.cue_of_neglect * (1 - places.upkeep)
-    places.disorder = np.clip(u.drift * implied * (1 - gone) / (1 - (1 - u.drift) * (1 - gone)),
-                              0, 1)
+    held = np.maximum(1 - gone, 0.05)
+    resting = places.disorder * (1 - (1 - u.drift) * held) / (u.drift * held)
+    places.grime = np.clip(resting - u.cue_of_neglect * (1 - places.upkeep), -5, 5)
     places.unease_day = np.clip(f.unease_disorder * places.disorder, 0, 1)
     places.unease_night = np.clip(f.unease_disorder * places.disorder
                                   + f.unease_dark * (1 - places.lighting)
@@ -178,6 +178,7 @@ def start_city(spec, settings, n_residents: int, scale: float) -> Table:
     city.random_units = on * national * max(0.0, 1 - m.reactive_share - m.hot_spot_share)
     city.beat_units = on * local * m.beat_share
     city.random_units = city.random_units + on * local * (1 - m.beat_share)
+    city.services_until = settings.model.clock.services_to
     city.stop_minutes = m.stop_minutes
     city.procedural_quality = m.procedural_quality
     city.contacts_per_hour = m.contacts_per_hour

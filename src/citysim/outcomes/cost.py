@@ -1,4 +1,4 @@
-"""What was spent (indicator 14); cost per effect is taken where scenarios are compared."""
+"""What was spent; cost per effect is taken where scenarios are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""True, reported, recorded and expected crime (indicators 1 and 4)."""
+"""True, reported, recorded and expected crime."""
 
 from __future__ import annotations
 

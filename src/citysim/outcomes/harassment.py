@@ -1,4 +1,4 @@
-"""Harassment in public space (indicator 3, SDG 11.7.2)."""
+"""Harassment in public space (SDG 11.7.2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from citysim.outcomes.registry import Measure, register
 @register({"harassment.prevalence": Measure(
     "Harassed in 12 months", "share", "lower",
     "SDG 11.7.2: women harassed at least once; the window's share p taken to 12 months as "
-    "1 - (1 - p)^(365 / days).")})
+    "1 - (1 - p)^(365 / days). Biased upwards, the more the shorter the window: it takes weeks as "
+    "independent, while some women are hit again and again.")})
 def harassment(record: Record):
     """Share of women harassed, by group of women."""
     if "harassment" not in record.offences:

@@ -1,4 +1,4 @@
-"""How unequally victimisation falls (indicator 6)."""
+"""How unequally victimisation falls."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def gini(values: np.ndarray) -> float:
     "victimisation.gini": Measure("Inequality of victimisation", "Gini", "lower",
                                   "Gini of offences suffered over residents in the window."),
     "victimisation.top10_share": Measure(
-        "Share of the most victimised tenth", "share", "lower",
-        "Share of offences suffered by the tenth of victims that suffered most."),
+        "Share of the most victimised tenth of victims", "share", "lower",
+        "Share of offences suffered by the tenth of victims (not of residents) that suffered most; "
+        "with few repeats near a tenth, and larger in longer windows."),
     "victimisation.poorest_richest": Measure(
         "Poorest to richest fifth", "ratio", "lower",
         "Offences suffered per head in the poorest fifth over the richest."),

@@ -1,4 +1,4 @@
-"""Who uses public space at night (indicator 5)."""
+"""Who uses public space at night."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Condition of places and the work that goes into it (indicator 13)."""
+"""Condition of places and the work that goes into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Response, clearance, and patrol against demand (indicator 8)."""
+"""Response, clearance, and patrol against demand."""
 
 from __future__ import annotations
 

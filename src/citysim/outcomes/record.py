@@ -33,7 +33,7 @@ class Record:
         ``model.groups.Groups``: names, sizes, cells.
     people, households, places
         Tables at the end of the run.
-    district
+    districts
         Names of districts.
     stops
         Police stops by cell.
@@ -45,6 +45,8 @@ class Record:
         Patrol minutes by place; person-hours by (place, band).
     contacts, ledger
         Talks of beat officers with residents; ``policies.costs.Ledger``.
+    plan
+        Per policy its dose and spending (``Programme.summary``).
     budget
         EUR or ``None``.
     maintenance_hours
@@ -71,6 +73,7 @@ class Record:
     presence: np.ndarray
     contacts: int
     ledger: Any
+    plan: list[dict]
     budget: float | None
     maintenance_hours: float
 

@@ -1,4 +1,4 @@
-"""The dark figure: which share of crime is reported (indicators 1 and 4)."""
+"""The dark figure: which share of crime is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perceived safety by day and after dark (indicator 2, SDG 16.1.4)."""
+"""Perceived safety by day and after dark (SDG 16.1.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trust, legitimacy and the burden of policing (indicator 7)."""
+"""Trust, legitimacy and the burden of policing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def trust(record: Record):
             if value == value:
                 yield outcome, name, value
     year = 100 * DAYS_PER_YEAR / max(1, record.days)
-    # Stops are counted in the sample of people who pass; officers are those of the real city.
     stops = record.groups.sum(record.stops.astype(float))
     for name, count, size in zip(record.groups.names, stops, record.group_size(), strict=True):
         if size:
-            yield "police.stops", name, count * record.scale / size * year
+            yield "police.stops", name, count / size * year
     yield "police.contacts", "all", record.contacts / record.n_residents * year

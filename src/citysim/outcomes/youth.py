@@ -1,4 +1,4 @@
-"""Young people between school and work (indicator 11, as far as the model has it)."""
+"""Young people between school and work (as far as the model has it)."""
 
 from __future__ import annotations
 

@@ -172,7 +172,6 @@ class Policy(_Strict):
     name: str
     label: str
     doc: str
-    ids: list[str] = []
     measures: list[Measure] = Field(min_length=1)
     target: Target | None = None
     when: When = When()

@@ -51,6 +51,7 @@ PLACES = (
     C("works", "f4", "share/day", "restoration works: upkeep put back per day", 0, 1),
     # --- moved by the model
     C("upkeep", "f4", "share", "physical condition, 1 as new", 0, 1, default=0.7),
+    C("grime", "f4", "share", "disorder that the surroundings bring beside lost upkeep", -5, 5),
     C("wear", "f4", "1/day", "upkeep lost per day without stewards, by the place's use", 0, 1),
     C("disorder", "f4", "share", "visible cues of disorder", 0, 1),
     C("deterrence", "f4", "share", "residual deterrence left by patrols", 0, 1),
@@ -145,6 +146,8 @@ GUARDIANS = (
 CITY = (  # one row: quantities of the city as a whole that policies move
     C("night_headway", "f4", "min", "minutes between night buses", 5, 240, default=60),
     C("night_service_end", "f4", "h", "end of night transport, counted past midnight", 20, 30,
+      default=25),
+    C("services_until", "f4", "h", "staffed evening services close, counted past midnight", 18, 30,
       default=25),
     C("reactive_units", "f4", "units", "patrol units on duty that answer calls", 0),
     C("random_units", "f4", "units", "units on random preventive patrol", 0),

@@ -77,6 +77,8 @@ LEVERS: dict[str, Lever] = {lever.name: lever for lever in (
     _L("night.events", "places", "events", "city", "evening events not led by alcohol"),
     _L("night.services", "places", "services", "city",
        "public services that stay open in the evening and at night"),
+    _L("night.services_until", "city", "services_until", "city",
+       "hour until which staffed evening services stay open"),
     _L("night.hosts", "places", "hosts", "city", "street hosts out in the evening and at night"),
     _L("transport.night_headway", "city", "night_headway", "city", "time between night buses"),
     _L("transport.night_service_end", "city", "night_service_end", "city",

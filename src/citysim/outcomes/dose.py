@@ -1,0 +1,21 @@
+"""What a budget bought: the dose of each policy, and money that no dose could spend."""
+
+from __future__ import annotations
+
+from citysim.outcomes.record import Record
+from citysim.outcomes.registry import Measure, register
+
+
+@register({
+    "policy.dose.": Measure("Dose", "times the plan", None,
+                            "How much of a policy's plan its part of the budget pays for; far "
+                            "above 1 means a budget out of proportion to the city."),
+    "cost.unspent": Measure("Unspent", "EUR", None,
+                            "Part of the budget that no dose of the policies could spend."),
+})
+def dose(record: Record):
+    """Dose by policy, unspent money of the scenario."""
+    for row in record.plan:
+        yield f"policy.dose.{row['policy']}", "all", row["dose"]
+    if record.budget and record.plan:
+        yield "cost.unspent", "all", max(0.0, record.budget - record.ledger.total)
