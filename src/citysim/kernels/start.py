@@ -5,7 +5,7 @@ import numpy as np
 from citysim.kernels.jit import kernel
 from citysim.kernels.random import draw2, to_unit, uniform2
 
-_SAMPLE = 64  # attractors looked at for one haunt
+_SAMPLE = 24  # attractors looked at for one haunt
 
 
 @kernel

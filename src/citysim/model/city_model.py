@@ -176,6 +176,7 @@ class CityModel(mesa.Model):
         self.datacollector = DataCollector(model_reporters={
             "crimes": _crimes, "expected_crimes": "step_hazard", "out": _people_out,
             "safe_after_dark": "safe_after_dark", "trust_in_police": "trust_in_police"})
+        self.collecting = True  # studies read the recorder instead, and switch this off
         self.first_event, self.step_hazard = 0, 0.0
 
     # --- stepping
@@ -188,7 +189,8 @@ class CityModel(mesa.Model):
                 self.step_hazard = float(self.recorder.total.sum())
             phase(self)
             self.phase_seconds[name] += time.perf_counter() - begin
-        self.datacollector.collect(self)
+        if self.collecting:
+            self.datacollector.collect(self)
         self.step_index += 1
 
     def plan(self) -> str:

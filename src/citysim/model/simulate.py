@@ -33,6 +33,7 @@ def simulate(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
         ``outcomes``, ``daily``, ``places``, ``profile``, ``events`` (``docs/architecture.md``).
     """
     model = CityModel(settings, seed, scenario.policies, world)
+    model.collecting = False
     model.take_over(_warmed_up(settings, seed, world))
     model.run_days(settings.days)
     model.finish()
@@ -53,6 +54,7 @@ def _warmed_up(settings, seed: int, world) -> CityModel:
     if key not in _warm:
         _warm.clear()
         model = CityModel(settings, seed, (), world)
+        model.collecting = False
         model.run_days(settings.warmup_days)
         _warm[key] = model
     return _warm[key]
