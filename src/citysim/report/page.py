@@ -69,6 +69,7 @@ def write_report(store_dir: str | Path, world=None, summary: pd.DataFrame | None
     summary = summarise(study) if summary is None else summary
     gains = who_gains(summary)
     costs = cost_per_unit(study, residents_of(world, setting(study, "scale") or 1.0))
+    costs.to_csv(study.folder / "costs.csv", index=False)
     material = Material(study, summary, gains, costs, getattr(world, "city", None))
     figures = all_figures(material, study.folder / "figures") if len(summary) else []
     path = study.folder / "report.html"

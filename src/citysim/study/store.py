@@ -28,7 +28,8 @@ MANIFEST = "manifest.json"
 EARLIER = "earlier"
 SCRATCH = ".scratch"
 LOCK = ".lock"
-OWN = (RESULTS, MANIFEST, "summary.csv", "report.html", "figures")  # nothing else is touched
+# Nothing else in the folder is touched.
+OWN = (RESULTS, MANIFEST, "summary.csv", "costs.csv", "report.html", "figures")
 DONE, FAILED = "done", "failed"
 
 RUN_SCHEMA = pa.schema([
