@@ -221,4 +221,6 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, retail,
         for g in range(6):
             offer = (weights[g, 0] * bars + weights[g, 1] * other + weights[g, 2] * shopping
                      + weights[g, 3] * park + weights[g, 4] * show + weights[g, 5] * serve)
-            pull[s, g] = offer * np.exp(-night * sensitivity[g] * unease[s])
+            if night > 0.0:
+                offer *= np.exp(-night * sensitivity[g] * unease[s])
+            pull[s, g] = offer

@@ -118,20 +118,18 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_
     if form == LONE_WOMAN:
         men = 0.0
     found = np.int64(-1)
-    if not walking:
-        found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                        day_outdoors, regular_start, regulars, at, status, anchors, group,
-                        intoxication,
-                        aggression)
-    if found < 0 and women + men > 0.0:
-        sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
-        found = passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers, moved,
-                       group)
-    if found < 0 and walking:
-        found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                        day_outdoors, regular_start, regulars, at, status, anchors, group,
-                        intoxication,
-                        aggression)
+    for attempt in range(2):  # the likelier kind first, the other when there is nobody
+        if found >= 0:
+            break
+        if walking == (attempt == 0):
+            if women + men > 0.0:
+                sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
+                found = passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers,
+                               moved, group)
+        else:
+            found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
+                            day_outdoors, regular_start, regulars, at, status, anchors, group,
+                            intoxication, aggression)
     return found
 
 
