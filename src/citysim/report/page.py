@@ -37,9 +37,9 @@ _CAVEATS = (
     "carries less luck than the count of crimes, so small effects show in it first.",
 )
 _UNCALIBRATED = (
-    "Not calibrated. The constants are starting values from the literature or assumed; they have "
-    "not been fitted to this city\u2019s records. Take directions and order of measures as "
-    "plausible, sizes as rough.")
+    "Not calibrated. Only the level of each offence is set, to the figures of Turin; the other "
+    "constants are starting values from the literature or assumed. Take directions and order of "
+    "measures as plausible, sizes as rough.")
 
 
 def write_report(store_dir: str | Path, world=None, summary: pd.DataFrame | None = None) -> Path:
