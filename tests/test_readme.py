@@ -95,3 +95,11 @@ def test_every_city_that_needs_no_file_runs(city, tmp_path):
     done = run([f"city={city}", "policy=street_lighting", "days=1", "warmup_days=1", "seeds=2",
                 "jobs=1", f"output_dir={tmp_path / city}"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_describing_a_city_says_how_well_the_margins_are_met(tmp_path):
+    done = run(["city", "describe", "city=town"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    fit = re.search(r"People: (\d+) of (\d+) margins within one percentage point", done.stdout)
+    assert fit and int(fit[2]) > 20 and int(fit[1]) >= 0.95 * int(fit[2])
+    assert list((tmp_path / "outputs" / "city").glob("*.png"))

@@ -12,7 +12,6 @@ SEXES = ("man", "woman")
 EDUCATION = ("lower secondary or less", "upper secondary", "tertiary")
 EMPLOYMENT = ("child", "student", "employed", "unemployed", "neet", "retired", "inactive")
 MODES = ("walk", "transit", "car")
-ANCHORS = ("home", "day", "leisure_1", "leisure_2", "leisure_3")
 
 PLACES = (
     # --- initial: from street files or the generator

@@ -18,7 +18,6 @@ from citysim.state import columns
 from citysim.state.table import Column, Table
 
 OPS = ("set", "multiply", "add", "at_least", "at_most")  # also the order of combination
-CONTROLS = ("city", "national", "none")
 TABLES = {"places": columns.PLACES, "people": columns.PEOPLE, "city": columns.CITY}
 
 
