@@ -114,7 +114,7 @@ def write_study(folder, scenarios=SCENARIOS, seeds=range(8), fail=(), skip=(), p
             if (scenario, seed) in skip:
                 continue
             failed = (scenario, seed) in fail
-            record = {"key": key, "scenario": scenario, "seed": seed, "seconds": 4.2,
+            record = {"key": key, "scenario": scenario, "future": 0, "seed": seed, "seconds": 4.2,
                       "status": "failed" if failed else "done", "parameters": "{}",
                       "error": "Traceback\nValueError: <b>no homes</b>" if failed else None,
                       "citysim": "0.1.0"}

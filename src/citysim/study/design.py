@@ -26,12 +26,16 @@ class Scenario:
     policies
         Names of the policies in force; empty when nothing is done.
     set
-        Parameters that differ from the study's, by dotted path.
+        Parameters that differ from the study's, by dotted path: levers and uncertainties.
+    future
+        Which state of the uncertainties this is: 0 as configured, 1 and up by the design. An
+        option has the same name in every future; comparisons are made within a future and seed.
     """
 
     name: str
     policies: tuple[str, ...] = ()
     set: dict[str, Any] = field(default_factory=dict)
+    future: int = 0
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ OWN = (RESULTS, MANIFEST, "summary.csv", "costs.csv", "report.html", "figures")
 DONE, FAILED = "done", "failed"
 
 RUN_SCHEMA = pa.schema([
-    ("key", pa.string()), ("scenario", pa.string()), ("seed", pa.int64()),
+    ("key", pa.string()), ("scenario", pa.string()), ("future", pa.int32()),
+    ("seed", pa.int64()),
     ("status", pa.string()), ("seconds", pa.float64()), ("attempts", pa.int32()),
     ("parameters", pa.string()), ("error", pa.string()), ("tables", pa.string()),
     ("started", pa.string()), ("study", pa.string()), ("code", pa.string()),
@@ -260,9 +261,9 @@ def write_atomically(path: Path, table: pa.Table) -> None:
 
 
 def _stamped(table: pa.Table, record: Mapping[str, Any]) -> pa.Table:
-    """The table with key, scenario and seed in front, so that parts explain themselves."""
+    """The table with key, scenario, future and seed in front, so that parts explain themselves."""
     size = table.num_rows
-    for position, name in enumerate(("key", "scenario", "seed")):
+    for position, name in enumerate(("key", "scenario", "future", "seed")):
         if name in table.column_names:
             table = table.drop_columns([name])
         column = pa.repeat(pa.scalar(record[name], RUN_SCHEMA.field(name).type), size)

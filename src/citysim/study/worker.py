@@ -128,7 +128,8 @@ def blank_record(run: Run, setup: Setup, attempt: int = 1) -> dict[str, Any]:
     """A row of the ``runs`` table before the run: identity, parameters, versions."""
     parameters = {"policies": list(run.scenario.policies), "set": run.scenario.set,
                   "budget": run.settings.budget}
-    return {"key": run.key, "scenario": run.scenario.name, "seed": run.seed, "status": "failed",
+    return {"key": run.key, "scenario": run.scenario.name,
+            "future": run.scenario.future, "seed": run.seed, "status": "failed",
             "seconds": 0.0, "attempts": attempt, "parameters": json.dumps(parameters), "error": "",
             "started": datetime.now(UTC).isoformat(timespec="seconds"), "study": setup.study,
             "code": setup.code, **versions()}
