@@ -43,17 +43,18 @@ def wanted(model, r, pull, decay):
 
 
 def walk(model, r, start, end, cue, seen):
-    """What a trip leaves behind and takes in; writes into ``seen``."""
+    """What a trip leaves behind and takes in, the way home first; writes into ``seen``."""
     p, f = model.people, model.settings.model.fear
-    way = route_of(model, r, start) + route_of(model, r, end)
     heat = float(p.aggression[r]) * int(p.intoxication[r]) / 255 * SCALE / 3600
-    for s in way:
-        seen["flow"][s] += [1, p.sex[r] == 1, p.age[r] < 25]
-        seen["friction"][s] += int(np.float32(heat) * model.seconds[s])
-    if way:
-        target = min(1.0, float(p.sensitivity[r]) * np.mean([cue[s] for s in way]))
-        gap = target - p.fear[r, model.dark]
-        seen["fear"][r] = p.fear[r, model.dark] + gap * (f.rise if gap > 0 else f.fall)
+    for way in (route_of(model, r, start), route_of(model, r, end)):
+        for s in way:
+            seen["flow"][s] += [1, p.sex[r] == 1, p.age[r] < 25]
+            seen["friction"][s] += int(np.float32(heat) * model.seconds[s])
+        if way:
+            target = min(1.0, float(p.sensitivity[r]) * np.mean([cue[s] for s in way]))
+            before = seen["fear"].get(r, float(p.fear[r, model.dark]))
+            gap = target - before
+            seen["fear"][r] = before + gap * (f.rise if gap > 0 else f.fall)
 
 
 def plain_move(model):

@@ -37,7 +37,7 @@ def test_a_day_in_the_mind_agrees_with_plain_formulas(night):
     for r in range(n):
         ties = m.population.ties[r]
         if len(ties):
-            partner[r] = ties[int(random.draw(key, r)) % len(ties)]
+            partner[r] = ties[(int(random.draw(key, r)) >> 32) * len(ties) >> 32]
     fear = before["fear"][:n]
     known = np.stack([day, dark], 1)[m.home]
     level = np.minimum(1, p.sensitivity[:n, None] * known)

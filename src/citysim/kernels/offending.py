@@ -13,6 +13,7 @@ import numpy as np
 
 from citysim.kernels.events import OFFENCE, OFFENDER, PLACE, STEP, VICTIM
 from citysim.kernels.jit import kernel
+from citysim.kernels.memory import ROW, prefetch
 from citysim.kernels.random import draw2, to_unit, uniform
 
 MAX_CANDIDATES = 160
@@ -136,19 +137,25 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
     Returns the new number of events and the number of motivated offenders.
     """
     n_offences = value.shape[1]
-    candidate = np.empty(MAX_CANDIDATES, np.int64)
-    candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
     n_motivated = 0
     busiest = max(drive.at_home, drive.at_day_place, drive.out)
-    for i in range(person.size):
-        if active[i] == 0:
-            continue
+    stirred = np.empty(person.size + 1, np.uint64)
+    n_stirred = ROW(0)
+    for i in range(ROW(person.size)):  # most stop here, before anything of the person is looked up
+        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
+        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours * active[i]
+        stirred[n_stirred] = i
+        n_stirred += ROW(uniform(key_motive, person[i]) < rate * busiest)
+    for j in range(n_stirred):
+        prefetch(at, person[stirred[j]])
+    candidate = np.empty(MAX_CANDIDATES, np.int64)
+    candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
+    for j in range(n_stirred):
+        i = np.int64(stirred[j])
         r = np.int64(person[i])
         fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
         rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
         u = uniform(key_motive, r)
-        if u >= rate * busiest:  # most stop here, before anything of the person is looked up
-            continue
         where = at[r]
         factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
         risk = np.exp(-drive.arrest_weight * perceived_risk[i])

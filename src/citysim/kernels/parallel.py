@@ -10,7 +10,7 @@ from numba import prange
 
 from citysim.kernels.jit import kernel, parallel_kernel
 from citysim.kernels.people import CUE, FLOW, move_people
-from citysim.kernels.perception import days_end
+from citysim.kernels.perception import days_end, remember
 from citysim.kernels.places import opportunities, pulls, watch_places
 
 
@@ -54,14 +54,19 @@ def hand_out_cues(place_rows, rows):
 
 
 @parallel_kernel
+def remember_chunks(bounds, fear, trust_police, trust_city, before):
+    """:func:`remember` chunk by chunk."""
+    for c in prange(bounds.size - 1):
+        remember(bounds[c], bounds[c + 1], fear, trust_police, trust_city, before)
+
+
+@parallel_kernel
 def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_night, tie_start,
-                    ties, fear, fear_before, trust_police, police_before, trust_city, city_before,
-                    caution, cell, sums):
+                    ties, before, fear, trust_police, trust_city, caution, cell, sums):
     """:func:`days_end` chunk by chunk; ``sums`` has the chunk as first axis."""
     for c in prange(bounds.size - 1):
         days_end(bounds[c], bounds[c + 1], key, mind, home, sensitivity, unease_day, unease_night,
-                 tie_start, ties, fear, fear_before, trust_police, police_before, trust_city,
-                 city_before, caution, cell, sums[c])
+                 tie_start, ties, before, fear, trust_police, trust_city, caution, cell, sums[c])
 
 
 @parallel_kernel

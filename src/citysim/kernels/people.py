@@ -10,6 +10,7 @@ chunks gives the same result.
 import numpy as np
 
 from citysim.kernels.jit import kernel
+from citysim.kernels.memory import BLOCK, ROW, prefetch
 from citysim.kernels.random import draw, to_unit
 
 # Columns of a step's place rows (uint64).
@@ -27,7 +28,7 @@ FRICTION_SCALE = 1 << 16
 # Activities of the timetables.
 SLEEP, AT_HOME, AT_DAY_PLACE, FREE = 0, 1, 2, 3
 
-BLOCK = 1024  # people decided before their trips are walked: their rows stay in the cache
+MOST_SHIFT = 4  # steps by which a personal timetable may be offset, either way
 
 
 @kernel
@@ -40,154 +41,163 @@ def pick(u, w2, w3, w4):
 
 
 @kernel
-def decide(lo, hi, hour, key, dark, timetables, timetable, shift, status, at, anchors, minutes,
-           modes, group, caution, pull, decay, stay, trip_person, trip_from, trip_to):
-    """Where people ``lo`` to ``hi - 1`` want to be; lists those who must travel.
+def sort_by_activity(lo, hi, doing, timetable, shift, status, at, anchors, free, out, person,
+                     destination):
+    """Split people ``lo`` to ``hi - 1`` by what the timetable has them do now.
 
-    The timetable gives the default activity. In free time staying in competes with three
-    leisure anchors (multinomial logit): a place's weight is its pull on the person's group
-    now, less travel time, times the person's caution; where one is already, the stay has
-    inertia and costs no travel. Returns the number of trips listed.
+    ``doing`` (uint8 (timetables, 2 x MOST_SHIFT + 1)) is the activity by timetable and personal
+    offset. Lists those in free time, those who are out at a leisure anchor, and trips that the
+    timetable alone decides; returns the three counts.
+
+    Every entry is written and counted only when it holds: cheaper than branches that are hard
+    to guess.
     """
-    n = 0
-    for r in range(lo, hi):
+    n_free, n_out, n = ROW(0), ROW(0), ROW(0)
+    for r in range(ROW(lo), ROW(hi)):
         if status[r] != 0:
             continue
-        t = hour - shift[r]
-        if t < 0:
-            t += 168
-        elif t >= 168:
-            t -= 168
-        activity = timetables[timetable[r], t]
         here = at[r]
-        there = 0
-        if activity == FREE:
-            g = group[r]
-            care = caution[r, dark]
-            mode = modes[r]
-            w2 = pull[anchors[r, 2], g] * care
-            w3 = pull[anchors[r, 3], g] * care
-            w4 = pull[anchors[r, 4], g] * care
-            d2 = decay[(mode >> 2) & 3, minutes[r, 1]]
-            d3 = decay[(mode >> 4) & 3, minutes[r, 2]]
-            d4 = decay[(mode >> 6) & 3, minutes[r, 3]]
-            w2 *= stay if here == 2 else d2
-            w3 *= stay if here == 3 else d3
-            w4 *= stay if here == 4 else d4
-            there = pick(np.float32(to_unit(draw(key, r))), w2, w3, w4)
-        elif activity == AT_DAY_PLACE and anchors[r, 1] != anchors[r, 0]:
-            there = 1
-        # Always written, counted when it is a trip: cheaper than a branch that is hard to guess.
-        trip_person[n] = r
-        trip_from[n] = here
-        trip_to[n] = there
-        n += there != here
+        activity = doing[timetable[r], ROW(shift[r] + MOST_SHIFT)]
+        is_free = activity == FREE
+        there = (activity == AT_DAY_PLACE) & (anchors[r, 1] != anchors[r, 0])
+        free[n_free] = r
+        n_free += ROW(is_free)
+        out[n_out] = r
+        n_out += ROW(here >= 2)
+        person[n] = r
+        destination[n] = there
+        n += ROW((not is_free) & (here != there))
+    return n_free, n_out, n
+
+
+@kernel
+def drink_and_jostle(n, out, at, anchors, intoxication, substance, aggression, drink,
+                     sober_friction, friction):
+    """The ``n`` people listed in ``out`` drink where alcohol leads, and bring their friction.
+
+    Friction of a person is aggression times (sober friction + intoxication) times the time spent.
+    """
+    for i in range(ROW(n)):
+        r = out[i]
+        s = anchors[r, at[r]]
+        level = min(intoxication[r] + drink[s] * substance[r], np.float32(255.0))
+        intoxication[r] = np.uint8(level)
+        heat = aggression[r] * (sober_friction + level / 255.0)
+        friction[s] += np.int64(heat * FRICTION_SCALE)
+
+
+@kernel
+def choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull, decay, stay,
+           n, person, destination):
+    """Where people in free time want to be: staying in against three leisure anchors.
+
+    Multinomial logit: a place's weight is its pull on the person's group now, less travel time,
+    times the person's caution; where one is already, the stay has inertia and costs no travel.
+    Adds those who must travel to the ``n`` trips listed; returns the new number.
+    """
+    for i in range(ROW(n_free)):
+        r = free[i]
+        here = at[r]
+        g = group[r]
+        care = caution[r, dark]
+        mode = ROW(modes[r])
+        w2 = pull[anchors[r, 2], g] * care
+        w3 = pull[anchors[r, 3], g] * care
+        w4 = pull[anchors[r, 4], g] * care
+        d2 = decay[(mode >> ROW(2)) & ROW(3), minutes[r, 1]]
+        d3 = decay[(mode >> ROW(4)) & ROW(3), minutes[r, 2]]
+        d4 = decay[(mode >> ROW(6)) & ROW(3), minutes[r, 3]]
+        w2 *= stay if here == 2 else d2
+        w3 *= stay if here == 3 else d3
+        w4 *= stay if here == 4 else d4
+        there = pick(np.float32(to_unit(draw(key, r))), w2, w3, w4)
+        person[n] = r
+        destination[n] = there
+        n += ROW(there != here)
     return n
 
 
 @kernel
-def find_routes(n_trips, trip_person, trip_from, trip_to, hops, route, routes, legs):
-    """Where the two legs of each listed trip begin and end in ``routes`` (int64, 4 a trip).
+def start_walks(n, person, destination, at, hops, route, routes, moved, walks):
+    """Split the listed trips into walks home and walks from home, and note who is where.
 
-    Reads both ends of each leg in a loop with nothing else in it, so that many memory
-    accesses are under way at once; walking then finds them in the cache. Returns the sum of
-    what it read, which keeps the reads from being optimised away.
+    ``walks`` (uint64 (2, trips, 4)) gets person, anchor, and where the walk begins and ends in
+    ``routes``: row 0 homewards, row 1 outwards. Returns how many of each, and the sum of the ends
+    of the routes: reading them in a loop with nothing else in it puts many memory accesses
+    under way at once, and walking then finds them in the cache.
     """
-    touched = np.int64(0)
-    for i in range(n_trips):
-        r = trip_person[i]
-        for leg in range(2):
-            k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
-            first = np.int64(route[r])
-            for before in range(k - 1):
-                first += np.int64(hops[r, before])
-            last = first + (np.int64(hops[r, k - 1]) if k > 0 else 0)
-            legs[i, 2 * leg] = first
-            legs[i, 2 * leg + 1] = last
-            if last > first:
-                touched += np.int64(routes[first]) + np.int64(routes[last - 1])
-    return touched
+    n_home, n_out, touched = ROW(0), ROW(0), ROW(0)
+    for i in range(n):
+        r = person[i]
+        k = at[r]
+        to = destination[i]
+        moved[r] = 1 + 5 * k + to
+        at[r] = to
+        begin = route[r]
+        h1, h2, h3 = hops[r, 0], hops[r, 1], hops[r, 2]
+        first = ROW(begin + (k > 1) * h1 + (k > 2) * h2 + (k > 3) * h3)
+        walks[0, n_home, 0] = r
+        walks[0, n_home, 1] = k
+        walks[0, n_home, 2] = first
+        walks[0, n_home, 3] = first + ROW(hops[r, ROW(k - 1) & ROW(3)])
+        prefetch(routes, first)
+        n_home += ROW(k > 0)
+        first = ROW(begin + (to > 1) * h1 + (to > 2) * h2 + (to > 3) * h3)
+        walks[1, n_out, 0] = r
+        walks[1, n_out, 1] = to
+        walks[1, n_out, 2] = first
+        walks[1, n_out, 3] = first + ROW(hops[r, ROW(to - 1) & ROW(3)])
+        prefetch(routes, first)
+        n_out += ROW(to > 0)
+    return n_home, n_out, touched
 
 
 @kernel
-def travel(n_trips, trip_person, trip_from, trip_to, legs, dark, at, anchors, routes, household,
-           at_home, group, sensitivity, fear, intoxication, aggression, sober, rise, fall, marks,
-           seconds, step_seconds, place_rows, stock, friction, moved):
-    """Walk the listed trips, each by way of home; returns the number of segments walked.
+def walk(n, walks, by, dark, at, anchors, routes, household, at_home, group, sensitivity, fear,
+         intoxication, aggression, sober, rise, fall, marks, seconds, step_seconds, place_rows,
+         stock, friction):
+    """Walk ``n`` ways home (``by`` = 1) or from home (``by`` = -1); returns the segments walked.
 
     Every segment counts the passage and gives its cue. Fear moves towards the mean cue of the
-    way, weighed by the person's sensitivity: fast upwards, slowly downwards. Written in one
-    piece: a call would pass two dozen arrays by value, which costs more than the walk.
+    way, weighed by the person's sensitivity: fast upwards, slowly downwards.
     """
-    n_hops = 0
-    for i in range(n_trips):
-        r = np.int64(trip_person[i])
+    n_hops = ROW(0)
+    for i in range(n):
+        r, k, first, last = walks[i, 0], walks[i, 1], walks[i, 2], walks[i, 3]
         g = group[r]
         mark = marks[g]
-        home = np.int64(anchors[r, 0])
-        dwelling = np.int64(household[r])
-        drunk = intoxication[r]
-        weight = aggression[r] * np.float32(drunk) / 255.0 * FRICTION_SCALE / step_seconds
         cue = np.uint64(0)
-        n = 0
-        for leg in range(2):
-            k = np.int64(trip_to[i]) if leg == 1 else np.int64(trip_from[i])
-            by = 1 if leg == 1 else -1
-            if k == 0:
-                if dwelling >= 0:
-                    stock[home, HOME] += by
-                    before = np.int64(at_home[dwelling])
-                    at_home[dwelling] = before + by
-                    if before + by == 0:
-                        stock[home, EMPTY] += 1
-                    elif before == 0:
-                        stock[home, EMPTY] -= 1
-                continue
-            first = legs[i, 2 * leg]
-            last = legs[i, 2 * leg + 1]
-            for j in range(first, last):
-                s = np.int64(routes[j])
-                place_rows[s, FLOW] += mark
-                cue += place_rows[s, CUE]
-            if drunk > 0:
-                for j in range(first, last):
-                    s = np.int64(routes[j])
-                    friction[s] += np.int64(weight * seconds[s])
-            n += last - first
-            s = np.int64(anchors[r, k])
-            if k == 1:
-                stock[s, DAY] += by
-            else:
-                stock[s, OUT] += by
-                stock[s, OUT_WOMEN] += by * (g >= 3)
-                stock[s, OUT_YOUNG] += by * (g == 0 or g == 3)
-        at[r] = trip_to[i]
-        moved[r] = 1 + 5 * trip_from[i] + trip_to[i]
-        if trip_to[i] == 0 and drunk > 0:
-            intoxication[r] = np.uint8(np.float32(drunk) * sober)
-        if n > 0:
-            seen = sensitivity[r] * np.float32(cue / np.uint64(n * CUE_SCALE))
+        for j in range(first, last):
+            s = routes[j]
+            place_rows[s, FLOW] += mark
+            cue += place_rows[s, CUE]
+        hops = last - first
+        n_hops += hops
+        if hops > ROW(0):
+            seen = sensitivity[r] * (np.float32(cue) / np.float32(hops * ROW(CUE_SCALE)))
             gap = min(np.float32(1.0), seen) - fear[r, dark]
             fear[r, dark] += gap * (rise if gap > 0 else fall)
-        n_hops += n
+        drunk = intoxication[r]
+        if drunk > 0:
+            weight = aggression[r] * np.float32(drunk) / 255.0 * FRICTION_SCALE / step_seconds
+            for j in range(first, last):
+                s = routes[j]
+                friction[s] += np.int64(weight * seconds[s])
+            if at[r] == 0:
+                intoxication[r] = np.uint8(np.float32(drunk) * sober)
+        s = anchors[r, k]
+        away = k > ROW(1)
+        stock[s, DAY] -= by * (not away)
+        stock[s, OUT] -= by * away
+        stock[s, OUT_WOMEN] -= by * (away & (g >= 3))
+        stock[s, OUT_YOUNG] -= by * (away & ((g == 0) | (g == 3)))
+        if household[r] >= 0:
+            dwelling, home = ROW(household[r]), anchors[r, 0]
+            before = np.int64(at_home[dwelling])
+            at_home[dwelling] = before + by
+            stock[home, HOME] += by
+            stock[home, EMPTY] += np.int32(before + by == 0) - np.int32(before == 0)
     return n_hops
-
-
-@kernel
-def drink_and_jostle(lo, hi, at, status, anchors, intoxication, substance, aggression, drink,
-                     sober_friction, friction):
-    """People out at a leisure anchor drink where alcohol leads, and bring their friction.
-
-    Friction of a person is aggression times (sober friction + intoxication) times the time spent.
-    """
-    for r in range(lo, hi):
-        here = at[r]
-        if here >= 2 and status[r] == 0:
-            s = anchors[r, here]
-            level = min(intoxication[r] + drink[s] * substance[r], np.float32(255.0))
-            intoxication[r] = np.uint8(level)
-            heat = aggression[r] * (sober_friction + level / 255.0)
-            friction[s] += np.int64(heat * FRICTION_SCALE)
 
 
 @kernel
@@ -225,20 +235,30 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
     trips
         int64: trips listed, segments walked, and a sum that only keeps reads alive.
     """
-    trip_person = np.empty(BLOCK + 1, np.int32)
-    trip_from = np.empty(BLOCK + 1, np.uint8)
-    trip_to = np.empty(BLOCK + 1, np.uint8)
-    legs = np.empty((BLOCK, 4), np.int64)
+    doing = np.empty((timetables.shape[0], 2 * MOST_SHIFT + 1), np.uint8)
+    for k in range(doing.shape[0]):
+        for i in range(doing.shape[1]):
+            doing[k, i] = timetables[k, (hour - i + MOST_SHIFT) % timetables.shape[1]]
+    free = np.empty(BLOCK + 1, ROW)
+    out = np.empty(BLOCK + 1, ROW)
+    person = np.empty(BLOCK + 1, ROW)
+    destination = np.empty(BLOCK + 1, np.uint8)
+    walks = np.empty((2, BLOCK + 1, 4), ROW)
     for start in range(lo, hi, BLOCK):
         stop = min(start + BLOCK, hi)
-        drink_and_jostle(start, stop, at, status, anchors, intoxication, substance, aggression,
-                         drink, sober_friction, friction)
-        n = decide(start, stop, hour, key, dark, timetables, timetable, shift, status, at, anchors,
-                   minutes, modes, group, caution, pull, decay, stay, trip_person, trip_from,
-                   trip_to)
-        trips[0] += n
-        trips[2] += find_routes(n, trip_person, trip_from, trip_to, hops, route, routes, legs)
-        trips[1] += travel(n, trip_person, trip_from, trip_to, legs, dark, at, anchors,
-                           routes, household, at_home, group, sensitivity, fear, intoxication,
-                           aggression, sober, rise, fall, marks, seconds, step_seconds, place_rows,
-                           stock, friction, moved)
+        n_free, n_out, n = sort_by_activity(start, stop, doing, timetable, shift, status, at,
+                                            anchors, free, out, person, destination)
+        drink_and_jostle(n_out, out, at, anchors, intoxication, substance, aggression, drink,
+                         sober_friction, friction)
+        n = choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull,
+                   decay, stay, n, person, destination)
+        n_home, n_out, touched = start_walks(n, person, destination, at, hops, route, routes,
+                                             moved, walks)
+        trips[0] += np.int64(n)
+        trips[2] += np.int64(touched)
+        for side in range(2):
+            hops_walked = walk(n_out if side else n_home, walks[side], -1 if side else 1, dark,
+                               at, anchors, routes, household, at_home, group, sensitivity, fear,
+                               intoxication, aggression, sober, rise, fall, marks, seconds,
+                               step_seconds, place_rows, stock, friction)
+            trips[1] += np.int64(hops_walked)

@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from citysim.kernels.jit import kernel
+from citysim.kernels.memory import BLOCK, ROW, prefetch
 from citysim.kernels.random import draw
 
 # Sums per cell of residents (district, sex, age band, origin, income).
 PEOPLE, SAFE_DAY, SAFE_NIGHT, TRUST_POLICE, TRUST_CITY, FEAR_DAY, FEAR_NIGHT = range(7)
 N_SUMS = 7
+HALF = ROW(32)  # bits
 
 
 class Mind(NamedTuple):
@@ -33,53 +35,83 @@ class Mind(NamedTuple):
 
 
 @kernel
-def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie_start, ties, fear,
-             fear_before, trust_police, police_before, trust_city, city_before, caution, cell,
-             sums):
-    """Close the day of residents ``lo`` to ``hi - 1``; ``*_before`` hold this morning's values.
+def remember(lo, hi, fear, trust_police, trust_city, before):
+    """Copy what residents ``lo`` to ``hi - 1`` feel into ``before`` (float32 (residents, 4)).
+
+    One row is one access to memory for whoever talks to the resident.
+    """
+    for r in range(ROW(lo), ROW(hi)):
+        before[r, 0] = fear[r, 0]
+        before[r, 1] = fear[r, 1]
+        before[r, 2] = trust_police[r]
+        before[r, 3] = trust_city[r]
+
+
+@kernel
+def choose_partners(lo, hi, key, tie_start, ties, before, partner):
+    """Whom residents ``lo`` to ``hi - 1`` talk to today, into ``partner`` from row 0.
+
+    One tie each, all equally likely; without ties oneself. Where the tie and the partner's row
+    lie is known some rows ahead, so both are asked for before they are read.
+    """
+    for r in range(ROW(lo), ROW(hi)):
+        first = ROW(tie_start[r])
+        degree = ROW(tie_start[r + ROW(1)]) - first
+        partner[r - ROW(lo)] = first + (((draw(key, r) >> HALF) * degree) >> HALF)
+        prefetch(ties, partner[r - ROW(lo)])
+    for r in range(ROW(lo), ROW(hi)):
+        i = r - ROW(lo)
+        alone = tie_start[r + ROW(1)] == tie_start[r]
+        partner[i] = r if alone else ROW(ties[partner[i]])
+        prefetch(before, partner[i] * ROW(before.shape[1]))
+
+
+@kernel
+def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie_start, ties,
+             before, fear, trust_police, trust_city, caution, cell, sums):
+    """Close the day of residents ``lo`` to ``hi - 1``; ``before`` holds what all felt until now.
 
     ``cell`` is each resident's row in ``sums`` (float64 (cells, 7)), which is added to.
     """
-    for r in range(lo, hi):
-        partner = r
-        degree = tie_start[r + 1] - tie_start[r]
-        if degree > 0:
-            partner = np.int64(ties[tie_start[r] + np.int64(draw(key, r) % np.uint64(degree))])
-        place = home[r]
-        f0 = fear_before[r, 0]
-        f1 = fear_before[r, 1]
-        s = sensitivity[r]
-        f0 += (mind.fade * (min(1.0, s * unease_day[place]) - f0)
-               + mind.talk * (fear_before[partner, 0] - f0))
-        f1 += (mind.fade * (min(1.0, s * unease_night[place]) - f1)
-               + mind.talk * (fear_before[partner, 1] - f1))
-        fear[r, 0] = min(1.0, max(0.0, f0))
-        fear[r, 1] = min(1.0, max(0.0, f1))
-        p = police_before[r]
-        p += (mind.fade_trust * (mind.usual_trust_police - p)
-              + mind.talk_trust * (police_before[partner] - p))
-        trust_police[r] = p
-        c = city_before[r]
-        c += (mind.fade_trust * (mind.usual_trust_city - c)
-              + mind.talk_trust * (city_before[partner] - c))
-        trust_city[r] = c
-        caution[r, 0] = (np.exp(-mind.avoid_day * (f0 - mind.tolerated))
-                         if f0 > mind.tolerated else 1.0)
-        caution[r, 1] = (np.exp(-mind.avoid_night * (f1 - mind.tolerated))
-                         if f1 > mind.tolerated else 1.0)
-        row = cell[r]
-        sums[row, PEOPLE] += 1.0
-        sums[row, SAFE_DAY] += 1.0 if f0 < mind.afraid else 0.0
-        sums[row, SAFE_NIGHT] += 1.0 if f1 < mind.afraid else 0.0
-        sums[row, TRUST_POLICE] += p
-        sums[row, TRUST_CITY] += c
-        sums[row, FEAR_DAY] += f0
-        sums[row, FEAR_NIGHT] += f1
+    partner = np.empty(BLOCK, ROW)
+    for start in range(lo, hi, BLOCK):
+        stop = min(start + BLOCK, hi)
+        choose_partners(start, stop, key, tie_start, ties, before, partner)
+        for r in range(ROW(start), ROW(stop)):
+            other = partner[r - ROW(start)]
+            place = home[r]
+            f0, f1 = before[r, 0], before[r, 1]
+            p, c = before[r, 2], before[r, 3]
+            s = sensitivity[r]
+            f0 += (mind.fade * (min(1.0, s * unease_day[place]) - f0)
+                   + mind.talk * (before[other, 0] - f0))
+            f1 += (mind.fade * (min(1.0, s * unease_night[place]) - f1)
+                   + mind.talk * (before[other, 1] - f1))
+            p += (mind.fade_trust * (mind.usual_trust_police - p)
+                  + mind.talk_trust * (before[other, 2] - p))
+            c += (mind.fade_trust * (mind.usual_trust_city - c)
+                  + mind.talk_trust * (before[other, 3] - c))
+            fear[r, 0] = min(1.0, max(0.0, f0))
+            fear[r, 1] = min(1.0, max(0.0, f1))
+            trust_police[r] = p
+            trust_city[r] = c
+            caution[r, 0] = (np.exp(-mind.avoid_day * (f0 - mind.tolerated))
+                             if f0 > mind.tolerated else 1.0)
+            caution[r, 1] = (np.exp(-mind.avoid_night * (f1 - mind.tolerated))
+                             if f1 > mind.tolerated else 1.0)
+            row = cell[r]
+            sums[row, PEOPLE] += 1.0
+            sums[row, SAFE_DAY] += 1.0 if f0 < mind.afraid else 0.0
+            sums[row, SAFE_NIGHT] += 1.0 if f1 < mind.afraid else 0.0
+            sums[row, TRUST_POLICE] += p
+            sums[row, TRUST_CITY] += c
+            sums[row, FEAR_DAY] += f0
+            sums[row, FEAR_NIGHT] += f1
 
 
 @kernel
 def count_out(lo, hi, at, status, cell, counts):
     """Count residents who are out at a leisure place, by cell (int64 (cells))."""
-    for r in range(lo, hi):
+    for r in range(ROW(lo), ROW(hi)):
         if at[r] >= 2 and status[r] == 0:
             counts[cell[r]] += 1

@@ -65,6 +65,15 @@ def uniform2(key, entity, partner):
     return to_unit(draw2(key, entity, partner))
 
 
+@kernel
+def stream_keys(seed, step, n):
+    """Keys of the streams 0 to ``n - 1`` at one step, uint64 (n)."""
+    keys = np.empty(n, np.uint64)
+    for stream in range(n):
+        keys[stream] = stream_key(seed, np.uint64(stream), step)
+    return keys
+
+
 def address(seed: int, stream: int, step: int) -> np.uint64:
     """Stream key for callers outside kernels, kept as an unsigned 64-bit integer."""
     return np.uint64(stream_key(np.uint64(seed), np.uint64(stream), np.uint64(int(step) % 2**64)))

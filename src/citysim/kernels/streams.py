@@ -32,3 +32,5 @@ GENERATOR = 25        # free
 CONSULT = 26          # free
 UNITS = 27            # fractional patrol units
 CULPRIT = 28          # who the assailant is where friction turned to violence
+
+N_STREAMS = 29

@@ -181,3 +181,30 @@ def symmetric_rows(one, other, n):
                 kept += 1
     start[n] = kept
     return start, items[:kept].copy()
+
+
+@kernel
+def mark_rows(start, items, one, other, mark):
+    """The least mark of each pair, beside both of its ends in symmetric rows.
+
+    Parameters
+    ----------
+    start, items
+        From :func:`symmetric_rows` of the same pairs.
+    one, other, mark
+        Ends of the pairs (int32) and a mark below 255 for each (uint8).
+
+    Returns
+    -------
+    uint8, aligned with ``items``.
+    """
+    out = np.full(len(items), 255, np.uint8)
+    for k in range(len(one)):
+        a, b = one[k], other[k]
+        if a != b:
+            for row, value in ((a, b), (b, a)):
+                at = start[row]
+                while items[at] != value:
+                    at += 1
+                out[at] = min(out[at], mark[k])
+    return out

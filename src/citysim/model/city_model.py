@@ -13,8 +13,9 @@ from mesa.datacollection import DataCollector
 from citysim.kernels import parallel, people, streams
 from citysim.kernels.events import N_EVENT
 from citysim.kernels.offending import MAX_CANDIDATES
+from citysim.kernels.patrol import BEAT
 from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
-from citysim.kernels.random import address, uniform
+from citysim.kernels.random import address, stream_keys, uniform
 from citysim.model import start
 from citysim.model.calendar import Calendar
 from citysim.model.constants import age_curve, read_constants
@@ -69,7 +70,7 @@ class CityModel(mesa.Model):
         self.calendar = Calendar(settings.start_date, settings.warmup_days, settings.step_hours,
                                  settings.model.clock, self.city.latitude, self.city.longitude)
         self.constants = read_constants(settings, self.scale, settings.step_hours)
-        self.step_index = 0
+        self.step_index, self.keys_are_of = 0, None
         self.phase_seconds = dict.fromkeys((name for name, _ in PHASES), 0.0)
         self._start_tables()
         self._start_scratch()
@@ -136,6 +137,7 @@ class CityModel(mesa.Model):
         self.weight = np.zeros((MAX_CANDIDATES, n_offences))
         self.cue_day = self.places.unease_day.copy()
         self.cue_night = self.places.unease_night.copy()
+        self.felt = np.zeros((self.n_residents, 4), np.float32)  # fear and trust at midnight
         self.placed = np.zeros(self.n_residents, np.uint8)
         self.moved = np.zeros(n_people, np.uint8)
         self.trips = np.zeros((self.threads, 3), np.int64)
@@ -159,6 +161,10 @@ class CityModel(mesa.Model):
         self.marks = np.array([1 | (int(g >= 3) << bits) | (int(g % 3 == 0) << (2 * bits))
                                for g in range(6)], np.uint64)
         self.seconds = (self.places.length / m.guardianship.walking_speed).astype(np.float32)
+        # who is on duty by hour: the national force, the local one; empty when none patrols
+        self.duty = (m.patrol.duty_national, m.patrol.duty_local) if m.patrol.enabled else ()
+        self.travel_weight = np.tile(
+            np.exp(-m.routine.cost_per_minute * np.arange(256)).astype(np.float32), (4, 1))
         self.stay = np.float32(m.routine.stay / dt ** 2)
         self.drink_rate = float(m.night.enabled) * m.night.drink_rate * dt
         self.other_calls = (m.patrol.other_calls / 1e5 / 24 * self.n_residents / self.scale
@@ -232,8 +238,14 @@ class CityModel(mesa.Model):
     # --- what phases ask for
 
     def key(self, stream: int, step: int | None = None) -> np.uint64:
-        """Key of a random stream at this step."""
-        return address(self.run_seed, stream, self.step_index if step is None else step)
+        """Key of a random stream at this step, or at another one."""
+        if step is not None:
+            return address(self.run_seed, stream, step)
+        if self.keys_are_of != (self.run_seed, self.step_index):
+            self.keys_are_of = (self.run_seed, self.step_index)
+            self.keys = stream_keys(np.uint64(self.run_seed), np.uint64(self.step_index),
+                                    streams.N_STREAMS)
+        return self.keys[stream]
 
     def band(self, hour: int) -> int:
         """Hour band: 0 day, 1 evening, 2 night."""
@@ -241,12 +253,9 @@ class CityModel(mesa.Model):
 
     def on_duty(self, kind: int, strength: float) -> int:
         """Whole units of a strategy out in this hour; fractions by an addressed draw."""
-        if not self.settings.model.patrol.enabled:
+        if not self.duty:
             return 0
-        from citysim.kernels.patrol import BEAT
-
-        profile = self.settings.model.patrol["duty_local" if kind == BEAT else "duty_national"]
-        mean = strength * profile[int(self.calendar.hour(self.step_index))]
+        mean = strength * self.duty[kind == BEAT][int(self.calendar.hour(self.step_index))]
         rows = self.guardian_rows[kind]
         extra = uniform(self.key(streams.UNITS), kind) < mean - int(mean)
         return min(int(mean) + int(extra), rows.stop - rows.start)
@@ -266,6 +275,15 @@ class CityModel(mesa.Model):
             day=in_day, steps_per_hour=1.0 / self.settings.step_hours,
             upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
             cost=self.programme.ledger.total, efficacy=self.efficacy.copy())
+        today = self.calendar.date(self.step_index - 1)
+        if in_day >= 0 and today.month != self.calendar.date(self.step_index).month:
+            self.close_month()
+
+    def close_month(self) -> None:
+        """Put the sums of the month that ends, or has come this far, into the record."""
+        today = self.calendar.date(self.step_index - 1)
+        self.recorder.close_month(today.replace(day=1), self.places.unease_night,
+                                  self.places.upkeep)
 
     @property
     def safe_after_dark(self) -> float:

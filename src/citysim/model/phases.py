@@ -6,6 +6,8 @@ science of each is with its kernel.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from citysim.kernels import (
@@ -83,17 +85,16 @@ def move(m) -> None:
 
 def travel_decay(m) -> np.ndarray:
     """Weight of a trip by mode and minutes, float32 (4, 256); at night buses are waited for."""
-    r = m.settings.model.routine
-    weight = np.exp(-r.cost_per_minute * np.arange(256.0))
-    table = np.repeat(weight[None], 4, axis=0)
-    clock_now = m.hour.clock
-    if clock_now >= r.night_transport_from:
-        if clock_now >= float(m.city_row.night_service_end[0]):
-            table[MODE_TRANSIT] *= r.no_service
-        else:
-            table[MODE_TRANSIT] *= np.exp(-r.wait_per_minute
-                                          * float(m.city_row.night_headway[0]) / 2)
-    return table.astype(np.float32)
+    r, clock_now = m.settings.model.routine, m.hour.clock
+    if clock_now < r.night_transport_from:
+        return m.travel_weight
+    table = m.travel_weight.copy()
+    if clock_now >= float(m.city_row.night_service_end[0]):
+        table[MODE_TRANSIT] *= np.float32(r.no_service)
+    else:
+        table[MODE_TRANSIT] *= np.float32(
+            math.exp(-r.wait_per_minute * float(m.city_row.night_headway[0]) / 2))
+    return table
 
 
 def guardians(m) -> None:
@@ -265,13 +266,15 @@ def minds(m, day: int) -> None:
     s.unease_day = s.unease_day + learn * (m.cue_day - s.unease_day)
     s.unease_night = s.unease_night + learn * (m.cue_night - s.unease_night)
     m.sum_parts[:] = 0.0
+    felt = (p.fear, p.trust_police, p.trust_city)
     arguments = (m.key(streams.TALK), m.constants.mind, m.home, p.sensitivity, s.unease_day,
-                 s.unease_night, m.population.ties.start, m.population.ties.items, p.fear,
-                 p.fear[:n].copy(), p.trust_police, p.trust_police[:n].copy(), p.trust_city,
-                 p.trust_city[:n].copy(), p.caution, m.cell)
+                 s.unease_night, m.population.ties.start, m.population.ties.items, m.felt, *felt,
+                 p.caution, m.cell)
     if m.threads > 1:
+        parallel.remember_chunks(m.sum_bounds, *felt, m.felt)
         parallel.days_end_chunks(m.sum_bounds, *arguments, m.sum_parts)
     else:
+        perception.remember(0, n, *felt, m.felt)
         for c in range(len(m.sum_bounds) - 1):
             perception.days_end(m.sum_bounds[c], m.sum_bounds[c + 1], *arguments,
                                 m.sum_parts[c])

@@ -52,6 +52,7 @@ class Table:
             self._data[c.name] = np.full(shape, c.default, dtype=c.dtype)
         for key, value in (values or {}).items():
             self[key][...] = value
+        self.__dict__.update(self._data)  # columns never change place: plain attributes are fastest
 
     def __len__(self) -> int:
         return self._rows
@@ -73,9 +74,6 @@ class Table:
         self[name][...] = value
 
     def __getattr__(self, name: str) -> np.ndarray:
-        data = self.__dict__.get("_data")
-        if data is not None and name in data:
-            return data[name]
         raise AttributeError(f"table '{self.__dict__.get('name', '?')}' has no column '{name}'")
 
     def __setattr__(self, name: str, value) -> None:
