@@ -172,9 +172,15 @@ def main() -> int:
                         help="put the table into docs/performance.md")
     parser.add_argument("--year", action="store_true",
                         help="also run the whole of Turin for a year on two threads")
+    parser.add_argument("--study", action="store_true",
+                        help="only what a study's machinery costs; see study_overhead.py")
     parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "benchmark")
     parser.add_argument("--probe", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.study:
+        from study_overhead import main as overhead_of_studies
+
+        return overhead_of_studies([])
     if options.probe:
         print(json.dumps(measure.probe(options.probe)))
         return 0

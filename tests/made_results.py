@@ -19,6 +19,8 @@ OFFENCES = {"vandalism": 2600, "theft_from_person": 1700, "assault": 700, "burgl
             "robbery": 160}
 REPORTED = {"vandalism": 0.15, "theft_from_person": 0.45, "assault": 0.35, "burglary": 0.8,
             "robbery": 0.6}
+UNITS = {"safety.safe_after_dark": "share", "trust.police": "share", "cost.total": "EUR",
+         "victimisation.poorest_richest": "ratio", "night.users": "persons"}
 RATE = "crimes per 100,000 residents and year"
 # Effect by scenario: crime (share), safe after dark (points), night users (share), trust
 # (points), reporting (share), cost (EUR).
@@ -62,6 +64,8 @@ def outcome_rows(scenario, seed, rng_of_seed):
         add("harassment.prevalence", group, "share", max(
             0.0, 0.08 + luck.normal(0, 0.005) + crime / 10 + own.normal(0, 0.002)))
     add("night.users", "all", "persons", 5200 * level * (1 + users) * own.normal(1, 0.01))
+    add("victimisation.poorest_richest", "all", "ratio",
+        1.4 * luck.normal(1, 0.02) + crime + own.normal(0, 0.01))
     add("police.stops", "all", "stops per 100 residents", 3 * level)
     add("cost.total", "all", "EUR", cost)
     return rows
@@ -101,10 +105,11 @@ def tables(scenario, seed, places=2000, days=84):
 
 
 def write_study(folder, scenarios=SCENARIOS, seeds=range(8), fail=(), skip=(), places=2000,
-                days=84, change=None, manifest=None):
+                days=84, change=None, manifest=None, more=None):
     """Write a study with the project's own store; ``fail`` and ``skip`` hold (scenario, seed).
 
-    ``change`` may map the outcomes frame of a run to another one.
+    ``change`` may map the outcomes frame of a run to another one, ``more`` give further tables
+    of a run as frames.
     """
     store, keys = Store(folder), []
     for scenario in scenarios:
@@ -114,15 +119,12 @@ def write_study(folder, scenarios=SCENARIOS, seeds=range(8), fail=(), skip=(), p
             if (scenario, seed) in skip:
                 continue
             failed = (scenario, seed) in fail
-            record = {"key": key, "scenario": scenario, "future": 0, "seed": seed, "seconds": 4.2,
-                      "status": "failed" if failed else "done", "parameters": "{}",
-                      "error": "Traceback\nValueError: <b>no homes</b>" if failed else None,
-                      "citysim": "0.1.0"}
             frames = {} if failed else tables(scenario, seed, places, days)
             if change is not None and not failed:
                 frames["outcomes"] = change(frames["outcomes"], scenario, seed)
-            store.write_run(record, {name: pa.Table.from_pandas(frame, preserve_index=False)
-                                     for name, frame in frames.items()})
+            if more is not None and not failed:
+                frames |= more(scenario, seed)
+            write_run(store, key, scenario, 0, seed, frames, failed)
     store.write_manifest({
         "name": "flagship", "keys": keys, "seeds": list(seeds), "config_key": "abc123",
         "scenarios": [{"name": name, "policies": [], "set": {}} for name in scenarios],
@@ -134,6 +136,64 @@ def write_study(folder, scenarios=SCENARIOS, seeds=range(8), fail=(), skip=(), p
             "model.fear.decay": {"value": 30, "unit": "days", "source": "a field study",
                                  "range": None}},
         **(manifest or {})})
+    return folder
+
+
+def write_run(store, key, scenario, future, seed, frames, failed=False):
+    """Write one run from frames, as a study does."""
+    record = {"key": key, "scenario": scenario, "future": future, "seed": seed, "seconds": 4.2,
+              "status": "failed" if failed else "done", "parameters": "{}",
+              "error": "Traceback\nValueError: <b>no homes</b>" if failed else None,
+              "citysim": "0.1.0"}
+    store.write_run(record, {name: pa.Table.from_pandas(frame, preserve_index=False)
+                             for name, frame in frames.items()})
+
+
+def made_sweep(design, factors, model, seeds=(1, 2), manifest=None, skip=()):
+    """A study with a design, in memory: what analyses ask of opened results.
+
+    Parameters
+    ----------
+    design
+        Frame of scenario, future, sample and a column per factor, as ``design.parquet`` has it.
+    factors
+        Role by factor, or the manifest's entry where there is more to say.
+    model
+        ``(row of the design, seed) -> {outcome: value}``, for everyone.
+    skip
+        (scenario, future, seed) of runs that are missing.
+    """
+    rows = [(row["scenario"], row["future"], seed, o, "all", UNITS.get(o, RATE), float(v))
+            for row in design.drop_duplicates(["scenario", "future"]).to_dict("records")
+            for seed in seeds if (row["scenario"], row["future"], seed) not in skip
+            for o, v in model(row, seed).items()]
+    outcomes = pd.DataFrame(rows, columns=["scenario", "future", "seed", "outcome", "group",
+                                           "unit", "value"])
+    names = list(dict.fromkeys(design["scenario"]))
+    tables = {"design": design, "outcomes": outcomes}
+    return SimpleNamespace(
+        scenarios=names, baseline=names[0], folder="memory", table=tables.__getitem__,
+        done=outcomes[["scenario", "future", "seed"]].drop_duplicates(),
+        manifest={
+            "name": "sweep", "seeds": list(seeds), "study_key": "5eed", "command": "citysim run",
+            "scenarios": [{"name": n, "policies": [] if n == "no_action" else ["lamps"],
+                           "set": {}} for n in names],
+            "factors": [{"name": n, **({"role": f} if isinstance(f, str) else f)}
+                        for n, f in factors.items()],
+            "config": {"days": 84, "city": {"name": "town"}, "scale": 1.0}, **(manifest or {})})
+
+
+def write_sweep(folder, *arguments, **keys):
+    """Write the study of :func:`made_sweep` into a folder; few runs, as each is a file."""
+    made, store = made_sweep(*arguments, **keys), Store(folder)
+    runs = []
+    for (scenario, future, seed), rows in made.table("outcomes").groupby(
+            ["scenario", "future", "seed"], sort=False):
+        runs.append(f"{made.scenarios.index(scenario):04d}{future:04d}{seed:02d}")
+        write_run(store, runs[-1], scenario, future, seed,
+                  {"outcomes": rows[["outcome", "group", "unit", "value"]]})
+    made.table("design").to_parquet(store.folder / "design.parquet", index=False)
+    store.write_manifest({**made.manifest, "keys": runs})
     return folder
 
 

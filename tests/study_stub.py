@@ -5,6 +5,8 @@ The stand-in takes its orders from ``city.orders``, a mapping that the stub city
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -49,6 +51,7 @@ model:
     "experiment/single.yaml": "# @package _global_\nquestion: Does it help?\ndays: 5\n",
     "executor/local.yaml": "kind: local\n",
     "executor/serial.yaml": "kind: serial\n",
+    "executor/ray.yaml": "kind: ray\naddress: null\n",
     "city/village.yaml": """
 name: Village
 residents: {value: 200, unit: persons, source: census}
@@ -81,7 +84,7 @@ burglary:
   weight: {value: 1.6, unit: "1", source: assumed}
   loss: {value: 100, unit: EUR, source: assumed}
 """,
-    "levers/default.yaml": """
+    "levers/default.yaml": """# @package prices
 places.lighting:
   control: city
   per: lamp
@@ -129,6 +132,9 @@ def build_world(settings):
     """Build, or fail as a broken street file does."""
     if settings.city["orders"].get("broken_streets"):
         raise InputError("not a street file", where="city.streets")
+    if "worlds" in settings.city["orders"]:
+        name = f"{settings.city['residents']}.{os.getpid()}.{time.monotonic_ns()}"
+        (Path(settings.city["orders"]["worlds"]) / name).touch()
     return World()
 
 
@@ -149,9 +155,15 @@ def simulate(settings, scenario, seed, world):
         os.kill(os.getpid(), signal.SIGKILL)
     if order == "hang":
         time.sleep(600)
+    if order == "deaf":
+        deaf(settings, scenario, seed, world)
+    time.sleep(orders.get("seconds", 0))
     import pyarrow as pa  # here, so that workers of other tests start quickly
 
-    values = [float(seed), settings.model.guardianship.saturation]
+    crimes = float(seed)
+    if "noise" in orders and scenario.policies:  # the luck that seeds differ by
+        crimes += orders["noise"] * (-1) ** seed
+    values = [crimes, settings.model.guardianship.saturation]
     return {"outcomes": pa.table({"outcome": ["crime.true.all", "saturation"],
                                   "group": ["all", "all"], "unit": ["crimes", "persons"],
                                   "value": values})}
@@ -185,6 +197,72 @@ def calls(trace, scenario="*", seed="*"):
             for p in found]
 
 
+def processes(mark):
+    """Living processes whose environment holds ``CITYSIM_TEST=mark``; they inherit it.
+
+    Python's own tracker of shared memory is none of them: it stays while the test's process does.
+    """
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "environ").read_bytes().split(b"\0")
+            tracker = b"resource_tracker" in (place / "cmdline").read_bytes()
+            if f"CITYSIM_TEST={mark}".encode() in words and alive(int(place.name)) and not tracker:
+                found.append(int(place.name))
+        except OSError:  # it has just ended, or is another user's
+            continue
+    return found
+
+
+def alive(process):
+    """Whether a process runs (one that ended but was not collected does not)."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition, seconds=60):
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+if __name__ == "__main__":
+    from study_stub import PROGRAM
+    from citysim.cli.main import main
+    from citysim.config import compose, lookup
+    from citysim.study import design, manifest, ray_executor
+    compose.shipped_config_dir = lookup.shipped_config_dir = lambda: Path({configs!r})
+    # The same code as the test's, even if a file is edited while the tests run.
+    for module in (design, manifest, ray_executor):
+        module.code_hash = lambda: {code!r}
+    sys.exit(main({words!r}, PROGRAM))
+"""
+
+
+def start_driver(configs, out, trace, *words, **orders):
+    """``citysim run`` of the stub in a process of its own, marked with its output folder."""
+    from citysim.study.design import code_hash
+
+    tests = str(Path(__file__).parent)
+    orders = ",".join(f"{k}:{v!r}" for k, v in {"trace": str(trace), **orders}.items())
+    words = ["run", "--config-path", str(configs), f"output_dir={out}",
+             f"city.orders={{{orders}}}", *words]
+    script = Path(out).with_name(f"{Path(out).name}_drive.py")
+    script.write_text(DRIVER.format(tests=tests, code=code_hash(), configs=str(configs),
+                                    words=words), encoding="utf-8")
+    environment = {**os.environ, "CITYSIM_TEST": str(out), "PYTHONPATH": tests}
+    return subprocess.Popen([sys.executable, str(script)], env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
 def summarise(folder):
     """Mean of every outcome by scenario."""
     from citysim.study.store import Store
@@ -204,3 +282,11 @@ def main_table(summary):
     """One line per scenario."""
     crime = summary[summary["outcome"] == "crime.true.all"]
     return "\n".join(f"{r.scenario}: {r.value:.2f} crimes" for r in crime.itertuples())
+
+
+def impatient(path):
+    """Load the world in a worker whose grace is short; Ray's workers take no monkeypatch."""
+    from citysim.study import ray_executor, worker
+
+    ray_executor.GRACE = worker.GRACE = 0.5
+    return World.load(path)

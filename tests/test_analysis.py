@@ -11,12 +11,16 @@ from scipy import stats
 
 from citysim.analysis.contrasts import contrast, interval, summarise, verdict, who_gains
 from citysim.analysis.costs import CRIMES_AVOIDED, FEEL_SAFE, SAFE_POINTS, cost_per_unit, fieller
-from citysim.analysis.measures import meaning
-from citysim.analysis.tables import open_study, order_scenarios
+from citysim.analysis.leading import leading, left_out
+from citysim.analysis.measures import HEADLINE, meaning
+from citysim.analysis.multiplicity import benjamini_hochberg, holm
 from citysim.analysis.terminal import main_table
 from citysim.analysis.wording import amount, change, euro, level, number
 from citysim.config.errors import InputError
-from made_results import SCENARIOS, write_study
+from citysim.results import open as open_study
+from citysim.results import order_scenarios
+from citysim.study.store import Store
+from made_results import SCENARIOS, write_run, write_study, write_sweep
 
 CRIME = "crime.true.all"
 
@@ -149,6 +153,137 @@ def test_intervals_hold_the_truth_nine_times_in_ten():
     assert 0.86 < hits < 0.94  # three standard errors around 0.90
 
 
+# --- futures -------------------------------------------------------------------------------
+
+def in_futures(values, **kind):
+    """{scenario: {(future, seed): value}} as rows of an outcomes table."""
+    frame = long({s: dict(enumerate(v.values())) for s, v in values.items()}, **kind)
+    keys = [k for v in values.values() for k in v]
+    return frame.assign(future=[f for f, _ in keys], seed=[s for _, s in keys])
+
+
+def test_difference_over_futures_by_hand():
+    """Futures of unequal numbers of seeds count alike; seeds do not count as futures."""
+    base = {(1, 1): 10.0, (1, 2): 12.0, (2, 1): 20.0, (2, 2): 21.0, (3, 1): 30.0}
+    gain = {(1, 1): 1.0, (1, 2): 3.0, (2, 1): 4.0, (2, 2): 4.0, (3, 1): 6.0}
+    own = {k: base[k] - gain[k] for k in base}
+    row = one(contrast(in_futures({"a": base, "b": own}), ["a", "b"]))
+    half = 2.919986 * 2 / math.sqrt(3)  # futures gain 2, 4 and 6: standard deviation 2
+    assert row["diff"] == pytest.approx(-4)
+    assert row["diff_hi90"] - row["diff"] == pytest.approx(half, rel=1e-6)
+    assert row["relative"] == pytest.approx(-4 / ((11 + 20.5 + 30) / 3))
+    assert (row["n"], row["futures"]) == (5, 3)
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(4 / (2 / math.sqrt(3)), 2))
+    assert row["p_better"] == pytest.approx(stats.t.cdf(4 / (2 / math.sqrt(3)), 2))
+
+
+def test_runs_pair_within_their_future_only():
+    base = {(1, 1): 10.0, (2, 1): 50.0}
+    row = one(contrast(in_futures({"a": base, "b": {(1, 1): 11.0, (3, 1): 7.0}}), ["a", "b"]))
+    assert row["n"] == 1 and row["diff"] == 1 and math.isnan(row["diff_lo90"])
+
+
+def test_an_option_with_a_future_of_its_own_is_judged_by_its_seeds():
+    base = {(f, s): 10.0 * f + s for f in (1, 2) for s in (1, 2, 3)}
+    own = {(2, 1): 20.0, (2, 2): 20.5, (2, 3): 22.0}
+    row = one(contrast(in_futures({"a": base, "b": own}), ["a", "b"]))
+    plain = one(compare([21, 22, 23], [20, 20.5, 22]))
+    for column in ("diff", "diff_lo90", "diff_hi90", "relative", "p_better", "p_value"):
+        assert row[column] == pytest.approx(plain[column])
+    assert row["futures"] == 1 and row["note"] == ""
+
+
+def test_intervals_over_futures_hold_the_truth_nine_times_in_ten():
+    """The truth is the mean over all futures; taking seeds for futures would hold it too rarely."""
+    rng = np.random.default_rng(8)
+    worlds, futures, seeds, effect = 400, 8, 3, -2.0
+    of_future = rng.normal(effect, 2.0, (worlds, futures, 1))
+    base = rng.normal(50, 5, (worlds, futures, seeds))
+    other = base + of_future + rng.normal(0, 0.5, base.shape)
+    keys = [(f, s) for f in range(1, futures + 1) for s in range(seeds)]
+    frame = pd.concat([in_futures({"a": dict(zip(keys, x.ravel(), strict=True)),
+                                   "b": dict(zip(keys, y.ravel(), strict=True))}, group=f"g{i}")
+                       for i, (x, y) in enumerate(zip(base, other, strict=True))])
+    rows = contrast(frame, ["a", "b"]).query("scenario == 'b'")
+    hits = ((rows["diff_lo90"] <= effect) & (effect <= rows["diff_hi90"])).mean()
+    assert 0.855 < hits < 0.945  # three standard errors around 0.90
+    naive = contrast(frame.assign(future=0, seed=frame["future"] * 10 + frame["seed"]), ["a", "b"])
+    naive = naive.query("scenario == 'b'")
+    assert ((naive["diff_lo90"] <= effect) & (effect <= naive["diff_hi90"])).mean() < 0.8
+
+
+def test_cost_is_paired_within_futures(tmp_path):
+    design = pd.DataFrame([(s, f, f, 0.0) for f in (1, 2, 3) for s in ("no_action", "lamps")],
+                          columns=["scenario", "future", "sample", "u"])
+
+    def model(row, seed):
+        acts = row["scenario"] == "lamps"
+        return {"crime.count.hazard": 100 * row["future"] + seed - acts * (9 + row["future"]),
+                "cost.total": acts * 110.0}
+
+    study = open_study(write_sweep(tmp_path, design, {"u": "uncertainty"}, model))
+    row = cost_per_unit(study).iloc[0]
+    assert row["gain"] == pytest.approx(11) and row["n"] == 3  # three futures, not six runs
+    assert row["gain_hi90"] - row["gain"] == pytest.approx(2.919986 / math.sqrt(3), rel=1e-6)
+    assert row["per_unit"] == pytest.approx(10)
+
+
+# --- many comparisons ----------------------------------------------------------------------
+
+def test_holm_by_hand():
+    p = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
+    # In order: 0.005 x 4, 0.01 x 3, 0.03 x 2, 0.04 x 1 raised to the one before.
+    assert holm(p) == pytest.approx([0.03, 0.06, np.nan, 0.06, 0.02], nan_ok=True)
+    assert holm(np.array([0.6, 0.9])).tolist() == [1, 1]
+    assert np.isnan(holm(np.array([np.nan]))).all()
+
+
+def test_benjamini_hochberg_by_hand():
+    p = np.array([0.01, 0.04, np.nan, 0.03, 0.005])
+    # 0.005 x 4 / 1, 0.01 x 4 / 2, 0.03 x 4 / 3, 0.04 x 4 / 4, each lowered to the one after.
+    assert benjamini_hochberg(p) == pytest.approx([0.02, 0.04, np.nan, 0.04, 0.02], nan_ok=True)
+
+
+def test_holm_calls_a_false_difference_once_in_ten_families():
+    """Twenty comparisons a family without any effect: alone, one of them errs nearly always."""
+    rng = np.random.default_rng(9)
+    p = stats.ttest_1samp(rng.normal(size=(400, 20, 6)), 0, axis=2).pvalue
+    alone = (p < 0.10).any(axis=1).mean()
+    among_all = np.mean([(holm(row) < 0.10).any() for row in p])
+    assert alone > 0.8 and 0.05 < among_all < 0.145  # three standard errors above 0.10
+
+
+def test_family_is_the_headline_for_everyone(folder):
+    summary = summarise(folder)
+    family = summary[summary["p_holm"].notna()]
+    assert set(family["group"]) == {"all"} and set(family["outcome"]) <= set(HEADLINE)
+    assert "no_action" not in set(family["scenario"])
+    assert len(family) == 4 * 5
+    assert family["p_holm"].to_numpy() == pytest.approx(holm(family["p_value"].to_numpy()))
+    tested = summary[summary["p_value"].notna()]
+    assert (tested["q_value"] >= tested["p_value"]).all() and len(tested) > len(family)
+
+
+def test_what_is_spent_by_plan_is_not_tested(folder):
+    cost = summarise(folder).query("outcome == 'cost.total' and scenario != 'no_action'")
+    assert len(cost) and cost[["p_value", "p_holm", "q_value"]].isna().all(axis=None)
+
+
+# --- many options --------------------------------------------------------------------------
+
+def test_of_many_options_the_best_are_shown():
+    values = {"no_action": {1: 100.0, 2: 101.0},
+              **{f"p{i}": {1: 100.0 - i, 2: 101.0 - i} for i in range(30)}}
+    summary = contrast(long(values), list(values))
+    shown = leading(summary, list(values))
+    assert shown == ["no_action", *(f"p{i}" for i in range(29, 22, -1))]
+    assert "Of 30 options" in left_out(shown, list(values))
+    assert leading(summary, ["no_action", "p3", "p1"]) == ["no_action", "p3", "p1"]
+    console = Console(width=200, color_system=None, record=True, file=io.StringIO())
+    console.print(main_table(summary))
+    assert "P29" in console.export_text() and "p3" not in console.export_text().lower().split()
+
+
 # --- groups --------------------------------------------------------------------------------
 
 def test_gains_are_signed_so_that_positive_is_good():
@@ -232,13 +367,12 @@ def test_crimes_avoided_prefer_the_hazard_and_fall_back_to_events(tmp_path):
     def only_cost(frame, scenario, seed):
         return counts(frame, scenario, seed).query("outcome == 'cost.total'")
 
-    folder = write_study(tmp_path / "b", two, range(3), places=3, days=7, change=only_cost)
-    for run in open_study(folder).done.itertuples():
-        size = 40 if run.scenario == "no_action" else 38 + run.seed % 2
-        path = folder / "results" / "events" / f"{run.key}.parquet"
-        path.parent.mkdir(exist_ok=True)
-        pd.DataFrame({"key": run.key, "scenario": run.scenario, "seed": run.seed,
-                      "step": np.arange(size)}).to_parquet(path)
+    def events(scenario, seed):
+        return {"events": pd.DataFrame({"step": np.arange(
+            40 if scenario == "no_action" else 38 + seed % 2)})}
+
+    folder = write_study(tmp_path / "b", two, range(3), places=3, days=7, change=only_cost,
+                         more=events)
     assert cost_per_unit(open_study(folder))["gain"].tolist() == pytest.approx([5 / 3])
 
 
@@ -287,8 +421,7 @@ def test_folder_without_results_is_refused(tmp_path):
 
 def test_two_runs_of_one_seed_are_refused(tmp_path):
     write_study(tmp_path, ("no_action",), range(2), places=3, days=7)
-    part = next((tmp_path / "results" / "runs").glob("*.parquet"))
-    part.with_name("other.parquet").write_bytes(part.read_bytes())
+    write_run(Store(tmp_path), "other", "no_action", 0, 1, {})
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(InputError, match="two finished runs"):
         open_study(tmp_path)

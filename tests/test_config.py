@@ -63,9 +63,9 @@ def test_a_policy_alone_makes_the_single_experiment(folder):
 
 
 def test_keys_that_hold_dots_can_be_reached(folder):
-    found = compose_study(["levers.places.lighting.running=25"], folder, folder)
-    assert found.levers["places.lighting"].running == 25
-    assert found.replace({"levers.places.lighting.running": 3}).levers["places.lighting"] \
+    found = compose_study(["prices.places.lighting.running=25"], folder, folder)
+    assert found.prices["places.lighting"].running == 25
+    assert found.replace({"prices.places.lighting.running": 3}).prices["places.lighting"] \
         .running == 3
 
 
@@ -116,6 +116,10 @@ def test_keys_that_hold_dots_can_be_reached(folder):
     ("seeds=99999999999999999999", "seeds", "100,000", None),
     ("name=..", "name", "words without", None),
     ("output_dir=''", "output_dir", "path of a folder", None),
+    ("offences={}", "offences", "~offences.NAME", None),
+    ("offences.robbery={}", "offences.robbery", "weight", None),
+    ("policies={}", "policies", "~policies.NAME", None),
+    ("model={guardianship:{}}", "model.guardianship", "saturation", None),
     ("scenarios={a:{set:{days:5}}}", "scenarios", "set:", None),
 ])
 def test_bad_words_are_refused_with_place_range_and_suggestion(folder, word, place, allowed,
@@ -140,7 +144,8 @@ def test_a_misspelt_key_in_a_file_names_the_file(folder, tmp_path):
     ("city/village.yaml", b"- a\n- b\n", "mapping"),
     ("city/village.yaml", b"name:\tVillage\n\tresidents: 3\n", "not readable as YAML"),
     ("policy/lamps.yaml", b"label: Lamps\n", "where its keys belong"),
-    ("policy/lamps.yaml", b"", "where its keys belong"),
+    ("policy/lamps.yaml", b"", "holds no keys"),
+    ("model/default.yaml", b"# @package model\n---\n{}\n", "holds no keys"),
     ("experiment/main.yaml", b"days: 3\n", "where its keys belong"),
     ("experiment/main.yaml", b"# @package _global_\ndefaults:\n  - override /polcy: [lamps]\n",
      "unknown group 'polcy'"),
@@ -205,6 +210,18 @@ def test_a_new_offence_needs_the_fields_of_the_others(folder):
     assert refusal(folder, "+offences.fraud={label:F,weight:1,lss:2}").closest == \
         "offences.fraud.loss"
     assert "robbery" not in compose_study(["~offences.robbery"], folder, folder).offences
+
+
+def test_an_empty_file_of_an_offence_is_refused_and_not_passed_over(folder, tmp_path):
+    own = write_configs(tmp_path / "own")
+    table, empty = own / "offences" / "default.yaml", own / "offences" / "fraud.yaml"
+    table.write_text("defaults:\n  - fraud\n  - _self_\n" + table.read_text())
+    empty.write_text("# @package offences.fraud\n\n")
+    error = refusal(own, reference=folder)
+    assert "holds no keys" in error.message and error.where == str(empty)
+    (own / "city" / "draft.yaml").write_text("")  # not chosen: nobody's concern
+    empty.write_text("# @package offences.fraud\nlabel: Fraud\nweight: 0.4\n")
+    assert compose_study([], own, folder).offences.fraud.weight == 0.4
 
 
 def test_a_missing_folder_is_refused_with_a_near_name(folder):

@@ -10,7 +10,8 @@ import citysim
 
 ROOT = Path(citysim.__file__).parent
 FLOORS = {"state": 0, "kernels": 0, "city": 1, "config": 1, "population": 2, "policies": 2,
-          "outcomes": 2, "model": 3, "study": 4, "analysis": 5, "report": 6, "cli": 7}
+          "outcomes": 2, "model": 3, "study": 4, "results": 5, "analysis": 6, "report": 7,
+          "evidence": 8, "cli": 9}
 # The refusal that everything may raise; it knows nothing itself.
 GROUND = "citysim.config.errors"
 MOST_LINES = 400

@@ -118,12 +118,13 @@ def month(m, step=0):
     keys = random.address(1, streams.WORK, step), random.address(1, streams.SCHOOL, step)
     before = p.employment[:n].copy()
     life.month(0, n, m.constants.course, *keys, p.age, p.employment, p.programme, m.placed,
-               p.self_control, p.timetable, m.timetable_work, m.timetable_free)
+               p.self_control, p.skill, p.aggression, p.timetable, m.timetable_work,
+               m.timetable_free)
     return before, keys
 
 
 @pytest.mark.parametrize("bits", [0, life.TRAINING, life.SCHOOL_SUPPORT, life.PLACEMENT,
-                                  life.MENTOR, 15])
+                                  life.MENTOR, life.SESSIONS, 31])
 def test_a_month_agrees_with_plain_rules(town, bits):
     m = town({"model.life.dropout": 0.3})
     n, c, p = m.n_residents, m.settings.model.life, m.people
@@ -150,13 +151,13 @@ def test_a_month_agrees_with_plain_rules(town, bits):
             new = NEET if random.uniform(school, r) < chance else e
         assert p.employment[r] == new, (r, e)
         changed += new != e
-        expected = timetable[r] if new == e else (
-            m.timetable_work if new == EMPLOYED else m.timetable_free)
+        works = new == EMPLOYED if new != e else has & life.PLACEMENT and e == STUDENT
+        expected = m.timetable_work if works else timetable[r] if new == e else m.timetable_free
         assert p.timetable[r] == expected
         for bit, gain in ((life.MENTOR, c.mentor_gain), (life.SCHOOL_SUPPORT, c.school_gain)):
             if has & bit:
                 control[r] += gain * (1 - control[r])
-        assert m.placed[r] == bool(has & life.PLACEMENT)
+        assert (m.placed[r] & 1) == bool(has & life.PLACEMENT)
     assert changed > 20
     np.testing.assert_allclose(p.self_control[:n], control, atol=1e-6)
 
@@ -204,15 +205,17 @@ def test_propensity_agrees_with_its_formula_and_its_signs(town):
         age = float(p.age[r])
         curve = (math.exp(-((age - o.age_peak) / o.age_rise) ** 2) if age <= o.age_peak
                  else math.exp(-(age - o.age_peak) / o.age_decay)) * (age >= 10)
-        drive = (o.control_drive * (1 - p.self_control[r]) + o.substance_drive * p.substance[r]
+        missing = (1 - p.self_control[r]) * (1 - p.skill[r] / 65535)
+        drive = (o.control_drive * missing + o.substance_drive * p.substance[r]
                  + o.norms_drive * (1 - p.norms[r]))
         e = p.employment[r]
         drive += o.jobless_drive if e in (UNEMPLOYED, NEET) else 0
         drive += o.school_drive if e == STUDENT else 0
         return f.latent[i] * curve * math.exp(drive)
 
+    p.skill[::2] = 20000
     life.propensities(m.constants.course, f.person, f.latent, m.age_factor, p.age, p.employment,
-                      p.self_control, p.substance, p.norms, f.propensity)
+                      p.self_control, p.skill, p.substance, p.norms, f.propensity)
     np.testing.assert_allclose(f.propensity, [expected(i) for i in range(len(f))], rtol=1e-4)
     assert m.age_factor.argmax() == o.age_peak and m.age_factor.max() == 1
     assert (np.diff(m.age_factor[int(o.age_peak):]) < 0).all()
@@ -319,9 +322,12 @@ def test_a_day_of_places_agrees_with_plain_formulas(town):
     s.upkeep, s.disorder = rng.uniform(0, 1, (2, len(s)))
     visits, u, d = s.cleaning / 7, s.upkeep.astype(float), s.disorder.astype(float)
     u = np.clip(u + s.works + a.mend * visits * (1 - u) - s.wear * (1 - s.stewardship), 0, 1)
-    d += a.drift * (a.cue_of_neglect * (1 - u) + s.grime - d)
+    s.remediation = rng.choice([0, 0.3, 1], len(s))
+    brought = np.where(s.grime > 0, s.grime * (1 - s.remediation), s.grime)
+    d += a.drift * (a.cue_of_neglect * (1 - u) + brought - d)
     d = np.clip(d * np.maximum(0, 1 - a.clean * visits * (1 + s.stewardship)), 0, 1)
-    upkeep.age_places(a, s.wear, s.grime, s.stewardship, s.cleaning, s.works, s.upkeep, s.disorder)
+    upkeep.age_places(a, s.wear, s.grime, s.remediation, s.stewardship, s.cleaning, s.works,
+                      s.upkeep, s.disorder)
     np.testing.assert_allclose(s.upkeep, u, atol=1e-6)
     np.testing.assert_allclose(s.disorder, d, atol=1e-6)
 
@@ -332,8 +338,8 @@ def test_recovered_places_last_only_where_people_care(town):
     s.upkeep, s.stewardship, s.cleaning, s.wear, s.grime = 0.9, 0, 0, 0.001, 0
     s.stewardship[::2] = 1
     for _ in range(365):
-        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.stewardship, s.cleaning,
-                          s.works, s.upkeep, s.disorder)
+        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.remediation, s.stewardship,
+                          s.cleaning, s.works, s.upkeep, s.disorder)
     np.testing.assert_allclose(s.upkeep[::2], 0.9, atol=1e-4)
     np.testing.assert_allclose(s.upkeep[1::2], 0.9 - 365 * 0.001, atol=1e-3)
     assert s.disorder[1::2].min() > s.disorder[::2].max()

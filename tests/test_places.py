@@ -44,6 +44,8 @@ def plain_watch(m, s):
     at_work = 0 if p.gateway[s] else m.settings.model.guardianship.day_outdoors
     n += m.stock[s, people.DAY] * at_work / m.scale
     light = max(h.daylight, p.lighting[s])
+    on_green = m.settings.model.guardianship.green_outdoors * p.greenery[s] * light
+    n += m.stock[s, people.HOME] * h.awake * on_green / m.scale
     venues = p.venues[s] if h.evening and h.clock < p.closing_hour[s] else 0
     staff = p.services[s] * h.services_open + p.hosts[s] * h.hosts_on
     eyes = (n + w.home_eyes * m.stock[s, people.HOME] * h.awake
@@ -73,7 +75,8 @@ def plain_value(m, s, o):
     targets = {
         "crowd": lambda: n * n / (n + half),
         "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-n / half),
-        "empty_dwelling": lambda: empty + t.occupied * (1 - m.hour.awake) * (homes - empty),
+        "empty_dwelling": lambda: (empty + t.occupied * (1 - m.hour.awake) * (homes - empty)) * (
+            1 - m.settings.model.opportunity.rear_entry * p.rear_closed[s]),
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
         "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
         "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-n / half),
@@ -90,6 +93,7 @@ def test_watching_agrees_with_plain_formulas(when, request):
     m.places.camera[::3] = 0.5
     m.places.hosts[::4] = 1
     m.places.services[::5] = 1
+    m.places.greenery[::2] = 0.6
     seen(m)
     got = np.stack([m.places.present, m.women, m.young, m.places.guardianship,
                     m.places.certainty, m.places.unease], 1)
@@ -102,7 +106,9 @@ def test_watching_agrees_with_plain_formulas(when, request):
 
 @pytest.mark.parametrize("when", ["evening", "morning"])
 def test_opportunities_agree_with_plain_formulas(when, request):
-    m = seen(request.getfixturevalue(when))
+    m = request.getfixturevalue(when)
+    m.places.rear_closed[::2] = 0.8
+    seen(m)
     expected = [[plain_value(m, s, o) for o in range(m.value.shape[1])]
                 for s in range(len(m.places))]
     assert np.count_nonzero(expected) > 100
@@ -113,6 +119,7 @@ def test_pulls_agree_with_plain_formulas(evening):
     m, r = evening, evening.settings.model.routine
     m.places.events[::3] = 2
     m.places.services[::4] = 1
+    m.places.greenery[::2] = 0.4
     phases.clock(m)
     unease = m.places.unease.copy()
     phases.move(m)
@@ -125,7 +132,7 @@ def test_pulls_agree_with_plain_formulas(evening):
         offer = np.array([
             math.sqrt(venues * p.alcohol[s]), math.sqrt(venues * (1 - p.alcohol[s])),
             math.sqrt(p.shops[s]) * h.shops_open,
-            (p.green[s] + p.leisure[s]) * (1 - night * (1 - p.lighting[s])),
+            (p.green[s] + p.greenery[s] + p.leisure[s]) * (1 - night * (1 - p.lighting[s])),
             math.sqrt(p.events[s] / 7), math.sqrt(p.services[s])])
         expected = offer @ tastes * np.exp(-night * np.array(r.sensitivity) * unease[s])
         np.testing.assert_allclose(m.pull[s], expected, rtol=1e-4, atol=1e-7)

@@ -11,13 +11,13 @@ from PIL import Image
 
 from citysim.analysis.contrasts import summarise, who_gains
 from citysim.analysis.costs import cost_per_unit
-from citysim.analysis.tables import open_study
 from citysim.report.answer import answer
 from citysim.report.figures.forest import forest_plot
 from citysim.report.figures.maps import change_maps, level_maps, place_values
 from citysim.report.figures.style import SCENARIO_COLOURS, colours
 from citysim.report.gallery import Material, _daily_units
 from citysim.report.page import write_report
+from citysim.results import open as open_study
 from made_results import SCENARIOS, made_world, write_study
 
 PLACES, DAYS = 300, 21
@@ -213,7 +213,7 @@ def test_level_map_gives_the_place_with_most_the_widest_line(world):
 
 
 def test_places_without_rows_count_as_zero(folder):
-    places = open_study(folder).table("places")
+    places = open_study(folder).places()
     short = places[places["place"] != 5]
     values = place_values(short, "crime.hazard.all", "no_action", PLACES)
     assert values.shape == (PLACES, 5) and (values.loc[5] == 0).all()

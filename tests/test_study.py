@@ -1,21 +1,26 @@
 """Designs, the store, and runs that go wrong."""
 
 import json
+import os
 import subprocess
 import sys
-import textwrap
-import time
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from scipy import stats
 
+from citysim.analysis.replicates import half_width
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
-from citysim.study.design import code_hash, data_files, runs_of, scenarios_of, study_key
-from citysim.study.executor import ATTEMPTS, WorkersDoNotStart, execute
+from citysim.study.design import data_files, runs_of, scenarios_of, study_key
+from citysim.study.executor import execute
+from citysim.study.local import Queue, WorkersDoNotStart
 from citysim.study.program import Program
+from citysim.study.replicates import more_seeds
 from citysim.study.run import run_study
 from citysim.study.store import Store
 from citysim.study.worker import Setup
@@ -170,78 +175,143 @@ def test_another_configuration_neither_mixes_nor_loses(folder, tmp_path, trace):
     assert [p.name for p in (out / "earlier").iterdir()] == [study_key(runs_of(other))]
 
 
-def test_runs_that_raise_die_or_hang_leave_the_others_intact(folder, tmp_path, trace, monkeypatch):
-    monkeypatch.syspath_prepend(str(TESTS))
-    settings = compose(folder, tmp_path / "out", trace, "executor=local", "jobs=2", "seeds=1",
-                       "time_limit_s=3", "policy=[lamps,beats,benches]", lamps="raise",
-                       beats="kill", together="hang", benches="kill_once")
-    result = run_study(settings, program=PROGRAM)
-    by_name = result.runs.set_index("scenario")
-    assert by_name["status"].to_dict() == {"no_action": "done", "benches": "done",
-                                           "lamps": "failed", "beats": "failed",
-                                           "together": "failed"}
-    assert "no luck with seed 1" in by_name.loc["lamps", "error"]
-    assert "Traceback" in by_name.loc["lamps", "error"]
-    assert "SIGKILL" in by_name.loc["beats", "error"]
-    assert "time limit" in by_name.loc["together", "error"]
-    assert len(calls(trace, "beats")) == ATTEMPTS and len(calls(trace, "benches")) == 2
-    assert by_name.loc["benches", "attempts"] == 2
-    assert result.exit_status == 1
-    assert Store(tmp_path / "out").manifest["status"] == "failed"
-    assert set(Store(tmp_path / "out").read("outcomes")["scenario"]) == {"no_action", "benches"}
-    assert not any(_alive(process) for _, _, process in calls(trace))
-
-
-def test_a_run_that_ignores_its_limit_is_killed(folder, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(TESTS))
-    monkeypatch.setattr("citysim.study.executor._GRACE", 0.3)
-    program = Program(**{**PROGRAM.__dict__, "simulate": "study_stub:deaf"})
-    settings = compose(folder, tmp_path / "out", None, "executor=local", "jobs=1", "seeds=1",
-                       "time_limit_s=0.3", "policy=[]")
-    result = run_study(settings, program=program)
-    assert "killed" in result.failed["error"].item()
-
-
 def test_workers_that_cannot_start_are_not_blamed_on_runs(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("citysim.study.executor.serve", stillborn)
+    monkeypatch.setattr("citysim.study.local.serve", stillborn)
     monkeypatch.syspath_prepend(str(TESTS))
-    runs = runs_of(compose(folder, tmp_path / "out"))
+    settings = compose(folder, tmp_path / "out")
+    setup = Setup(PROGRAM, settings, str(tmp_path), str(tmp_path), "s")
     with pytest.raises(WorkersDoNotStart):
-        list(execute(runs, Setup(PROGRAM, str(tmp_path), "s"), "local", 1))
+        list(execute(runs_of(settings), setup, {"kind": "local"}, 1))
 
 
-def test_a_killed_driver_leaves_no_orphans_and_loses_nothing(folder, tmp_path, trace):
+def test_a_worker_stays_with_its_seed_and_then_takes_one_that_is_free(folder):
+    runs = runs_of(compose_study(["seeds=3"], folder, folder))
+    queue = Queue(runs)
+    first = queue.take(None, set())
+    assert (first.task.seed, queue.take(first.group, set()).task.seed) == (1, 1)
+    second = queue.take(None, {first.group})
+    assert second.task.seed == 2
+    taken = [queue.take(first.group, {second.group}).task.seed for _ in range(3)]
+    assert taken == [1, 1, 3]
+    third = queue.take(None, {first.group})  # all that is left is somebody's or free
+    assert third.task.seed == 2
+    queue.put_back(third)
+    assert queue.take(third.group, set()) is third
+    left = [queue.take(("nobody",), {second.group, ("other",)}).task.seed for _ in range(5)]
+    assert sorted(left) == [2, 2, 3, 3, 3] and not queue
+
+
+def test_runs_of_other_worlds_do_not_share_a_group(folder):
+    settings = compose_study(
+        ["scenarios={a:{},b:{set:{city.residents:300}},c:{set:{model.drift:-0.1}}}", "seeds=1"],
+        folder, folder)
+    queue = Queue(runs_of(settings))
+    groups = [queue.take(None, set()).group for _ in range(3)]
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_each_world_is_built_once_by_the_worker_that_needs_it(folder, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(TESTS))
+    (tmp_path / "worlds").mkdir()
+    settings = compose(
+        folder, tmp_path / "out", None, "executor=local", "jobs=2", "seeds=4",
+        "scenarios={base:{},big:{set:{city.residents:300}},small:{set:{city.residents:100}}}",
+        worlds=str(tmp_path / "worlds"))
+    result = run_study(settings, program=PROGRAM)
+    assert result.exit_status == 0 and len(result.runs) == 12
+    built = sorted(p.name.split(".")[:2] for p in (tmp_path / "worlds").iterdir())
+    assert [residents for residents, _ in built] == ["100", "200", "300"]
+    by = {residents: int(process) for residents, process in built}
+    assert by["200"] == os.getpid() and os.getpid() not in (by["100"], by["300"])
+    assert not (tmp_path / "out/.scratch").exists()
+
+
+def test_seeds_are_added_until_the_contrast_is_narrow(folder, tmp_path, trace):
     out = tmp_path / "out"
-    script = tmp_path / "drive.py"
-    script.write_text(textwrap.dedent(f"""
-        import sys
-        sys.path.insert(0, {str(TESTS)!r})
-        if __name__ == "__main__":
-            from study_stub import PROGRAM, compose
-            from citysim.study import design, manifest
-            from citysim.study.run import run_study
-            # The same code as the test's, even if a file is edited while the tests run.
-            design.code_hash = manifest.code_hash = lambda: {code_hash()!r}
-            run_study(compose({str(folder)!r}, {str(out)!r}, {str(trace)!r}, "executor=local",
-                              "jobs=2", together="hang"), program=PROGRAM)
-        """))
-    driver = subprocess.Popen([sys.executable, str(script)])
-    try:
-        _wait_for(lambda: len(calls(trace, "together")) == 2)
-        settings = compose(folder, out, trace, "executor=serial", together="hang")
-        with pytest.raises(InputError, match="another citysim"):
-            run_study(settings, program=PROGRAM)
-        hanging = [process for _, _, process in calls(trace, "together")]
-        assert all(_alive(p) for p in hanging)
-    finally:
-        driver.kill()
-        driver.wait()
-    _wait_for(lambda: not any(_alive(p) for p in hanging))
-    done = Store(out).done(run.key for run in runs_of(settings))
-    assert len(done) == 6
-    result = run_study(settings.replace({"time_limit_s": 0.2}), program=PROGRAM)
-    assert result.kept == 6 and len(result.failed) == 2
-    assert not (out / ".scratch").exists()
+    rule = "replicates={until_half_width:0.9,of:crime.true.all,max:40}"
+    settings = compose(folder, out, trace, "policy=lamps", "seeds=2", rule, noise=1.0)
+    news = []
+    result = run_study(settings, news.append, PROGRAM)
+    manifest = Store(out).manifest
+    told = manifest["replicates"]
+    n = len(manifest["seeds"])
+    # Differences are +1 and -1 in turn: with n even their deviation is sqrt(n / (n - 1)). Two
+    # seeds ask for more than twice as many, four as well, eight are enough.
+    width = {k: stats.t.ppf(0.95, k - 1) / np.sqrt(k - 1) for k in range(2, 41, 2)}
+    assert told["stopped"] == "narrow enough" and told["half_width"] <= 0.9
+    assert told["half_width"] == pytest.approx(width[n]) and n == 8
+    assert manifest["seeds"] == list(range(1, 9)) and len(manifest["keys"]) == 2 * n
+    assert len(result.runs) == 2 * n == len(calls(trace)) and result.exit_status == 0
+    assert any("more seeds" in item.note for item in news)
+    assert news[-1].total == 2 * n
+    again = run_study(settings, program=PROGRAM)
+    assert again.kept == 2 * n and len(calls(trace)) == 2 * n
+    assert Store(out).manifest["seeds"] == manifest["seeds"] and not (out / "earlier").exists()
+    assert Store(out).manifest["replicates"]["stopped"] == "narrow enough"
+
+
+def test_an_interrupted_study_goes_on_with_the_seeds_it_had_added(folder, tmp_path, trace):
+    out = tmp_path / "out"
+    rule = "replicates={until_half_width:0.9,of:crime.true.all,max:40}"
+    settings = compose(folder, out, trace, "policy=lamps", "seeds=2", rule, noise=1.0)
+
+    def stop(news):
+        if news.done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(settings, stop, PROGRAM)
+    assert Store(out).manifest["seeds"] == [1, 2, 3, 4]
+    result = run_study(settings, program=PROGRAM)
+    assert result.kept == 6 and len(calls(trace)) == len(result.runs) == 16
+    assert not (out / "earlier").exists()
+
+
+@pytest.mark.parametrize(("changes", "orders", "seeds", "reason"), [
+    ("max:5", {"noise": 9.0}, 5, "as many seeds as allowed"),
+    ("max:40", {"noise": 0.0}, 2, "narrow enough"),
+    ("max:40", {"noise": 9.0, "lamps": "raise"}, 2, "runs failed"),
+])
+def test_seeds_end_at_the_most_or_when_runs_fail(folder, tmp_path, changes, orders, seeds, reason):
+    rule = f"replicates={{until_half_width:0.9,of:crime.true.all,{changes}}}"
+    run_study(compose(folder, tmp_path / "out", None, "policy=lamps", "seeds=2", rule,
+                      **orders),
+              program=PROGRAM)
+    manifest = Store(tmp_path / "out").manifest
+    assert len(manifest["seeds"]) == seeds and manifest["replicates"]["stopped"] == reason
+
+
+def test_an_outcome_that_runs_do_not_have_is_told(folder, tmp_path):
+    rule = "replicates={until_half_width:1,of:crime.true.al,max:4}"
+    result = run_study(compose(folder, tmp_path / "out", None, rule), program=PROGRAM)
+    assert "crime.true.all" in result.problems[0] and result.exit_status == 1
+    assert len(result.runs) == 8 and result.summary is not None
+
+
+def test_how_many_seeds_are_added():
+    rule = {"until_half_width": 1.0, "max": 30}
+    assert more_seeds([1, 2, 3, 4], 1.4, rule) == [5, 6, 7, 8]
+    assert more_seeds([3, 9, 1, 2], 9.0, rule) == [4, 5, 6, 7], "at most twice as many"
+    assert len(more_seeds(range(20), 3.0, rule)) == 10
+    assert more_seeds([7], np.inf, rule) == [1] and more_seeds([7], 0.5, rule) == []
+
+
+def test_a_half_width_is_of_seeds_within_futures(tmp_path):
+    rows = [{"scenario": name, "future": future, "seed": seed, "outcome": outcome, "group": group,
+             "value": 10.0 * future + (name == "b") * (seed + future)
+             + (name == "c") * 3.0 * seed + (outcome == "y") * 50 * seed * (name == "b")}
+            for name in "abc" for future in (1, 2) for seed in (1, 2, 3)
+            for outcome in ("x", "y") for group in ("all", "women")]
+    frame = pd.DataFrame(rows)
+    for (name, future, seed), part in frame.groupby(["scenario", "future", "seed"]):
+        record = {"key": f"{name}{future}{seed}", "scenario": name, "future": future,
+                  "seed": seed, "status": "done"}
+        Store(tmp_path).write_run(record, {"outcomes": pa.Table.from_pandas(
+            part[["outcome", "group", "value"]], preserve_index=False)})
+    Store(tmp_path).write_manifest({"scenarios": [{"name": n} for n in "abc"], "keys": []})
+    # Differences of c grow by 3 a seed: deviation 3, whatever the future adds.
+    assert half_width(tmp_path, "x") == pytest.approx(stats.t.ppf(0.95, 2) * 3 / np.sqrt(3))
+    assert half_width(tmp_path, "y") > 10 * half_width(tmp_path, "x")
 
 
 def test_an_interrupt_keeps_finished_runs(folder, tmp_path):
@@ -296,21 +366,6 @@ def test_the_flagships_script_reads_a_summary(tmp_path):
     assert "no_action" not in lines
 
 
-def _alive(process):
-    """Whether a process runs (one that ended but was not collected does not)."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def _wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize(("words", "where"), [
     (["city=file", "city.streets=nowhere.gpkg"], "command line, city.streets"),
     (["policy=street_lighting", "policies.street_lighting.measures.0.lever=lamps"],
@@ -322,3 +377,14 @@ def test_the_check_says_what_was_set_by_hand(words, where):
     with pytest.raises(InputError) as caught:
         check_inputs(compose_study(words))
     assert caught.value.where == where
+
+
+def test_the_overhead_of_a_study_can_be_measured():
+    script = TESTS.parent / "benchmarks" / "study_overhead.py"
+    done = subprocess.run([sys.executable, str(script), "--runs", "4", "--seconds", "0.05",
+                           "--many", "8"], capture_output=True, text=True)
+    assert done.stderr == "" and done.returncode in (0, 1)
+    figures = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()
+               if "at most" in line}
+    assert set(figures) == {"overhead", "driver_mb", "resume_s"}
+    assert figures["overhead"] > 0 and 50 < figures["driver_mb"] < 500

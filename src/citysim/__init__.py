@@ -1,7 +1,7 @@
 """citysim: an agent-based model of urban crime and prevention policy.
 
-``CityModel``, ``compose`` and the agent classes are loaded when first asked for, so that
-importing the package costs nothing.
+``CityModel``, ``compose``, ``results`` and the agent classes are loaded when first asked for, so
+that importing the package costs nothing.
 """
 
 from importlib import import_module
@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CityModel": ("citysim.model.city_model", "CityModel"),
     "compose": ("citysim.config.compose", "compose_study"),
+    "results": ("citysim.results", None),
     **{name: ("citysim.model.agents", name) for name in
        ("Guardian", "Institution", "Offender", "Outsider", "PublicSpace", "Resident")},
 }
@@ -21,7 +22,8 @@ def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module 'citysim' has no attribute '{name}'")
     module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    found = import_module(module)
+    return found if attribute is None else getattr(found, attribute)
 
 
 def __dir__() -> list[str]:

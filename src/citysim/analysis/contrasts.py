@@ -1,8 +1,10 @@
 """Paired comparison of scenarios: who did better than doing nothing, and how sure that is.
 
-Runs that share a seed share all the luck that a policy does not touch, so every difference is
-taken within a seed first and averaged over seeds afterwards. Intervals hold the luck between
-seeds only; they say nothing about how well the model fits the city.
+Runs that share future and seed share all the luck that a policy does not touch, so every
+difference is taken within a future and seed first. With one future, intervals hold the luck
+between seeds only. With several, they hold the spread between futures too: the futures, not the
+seeds inside them, are then the independent repetitions. They never say how well the model fits
+the city.
 """
 
 from __future__ import annotations
@@ -13,20 +15,22 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from citysim.analysis.measures import group_kind, meaning
-from citysim.analysis.tables import Study, open_study
+from citysim.analysis.measures import HEADLINE, group_kind, meaning
+from citysim.analysis.multiplicity import benjamini_hochberg, holm
+from citysim.results import Results
+from citysim.results import open as open_results
 
 LEVEL = 0.90
 """Level of every interval, as the columns' names (``lo90``, ``hi90``) say."""
 
 COLUMNS = ("scenario", "outcome", "group", "unit", "mean", "lo90", "hi90", "diff", "diff_lo90",
-           "diff_hi90", "relative", "relative_lo90", "relative_hi90", "p_better", "n", "baseline",
-           "better", "note")
+           "diff_hi90", "relative", "relative_lo90", "relative_hi90", "p_better", "p_value",
+           "p_holm", "q_value", "n", "futures", "baseline", "better", "note")
 
 _CELL = ["outcome", "group", "unit"]
 
 
-def summarise(store_dir: str | Path | Study) -> pd.DataFrame:
+def summarise(store_dir: str | Path | Results) -> pd.DataFrame:
     """Level of every outcome and its paired difference to the baseline scenario.
 
     Parameters
@@ -40,55 +44,113 @@ def summarise(store_dir: str | Path | Study) -> pd.DataFrame:
         One row per scenario, outcome and group with the columns
 
         ``mean``, ``lo90``, ``hi90``
-            Mean over the scenario's seeds with its 90 % interval by Student's t (n - 1 degrees
-            of freedom), in ``unit``.
+            Mean over the scenario's repetitions with its 90 % interval by Student's t, in
+            ``unit``. Repetitions are the means of the futures where the scenario ran in more
+            than one, else its seeds.
         ``diff``, ``diff_lo90``, ``diff_hi90``
-            Mean over the common seeds of scenario minus baseline, with its 90 % interval by
-            Student's t on the differences.
+            Mean of scenario minus baseline in the same future with the same seed, with its
+            90 % interval by Student's t over the same kind of repetitions.
         ``relative``, ``relative_lo90``, ``relative_hi90``
-            ``diff`` and its interval as a share of the baseline's mean over the same seeds (the
+            ``diff`` and its interval as a share of the baseline's mean over the same pairs (the
             baseline taken as known); NaN where that is 0.
         ``p_better``
             Chance that the mean difference lies on the better side of zero: its posterior under
             a flat prior is Student's t, centred on ``diff`` with the standard error as its
             scale. NaN for the baseline, for outcomes without a better direction, and where all
             pairs are equal.
-        ``n``
-            Seeds in the pairing (for the baseline: its seeds).
+        ``p_value``
+            Two-sided t test of no mean difference. NaN for the baseline and where all pairs
+            differ by the same amount, as spending by plan does: nothing is left to chance there.
+        ``p_holm``
+            ``p_value`` adjusted by Holm over one family: every scenario but the baseline times
+            every headline outcome (:data:`~citysim.analysis.measures.HEADLINE`) for everyone.
+            NaN outside the family.
+        ``q_value``
+            ``p_value`` adjusted by Benjamini and Hochberg over all rows.
+        ``n``, ``futures``
+            Pairs behind the difference, and the futures they come from.
         ``baseline``, ``better``, ``note``
             Name of the baseline, better direction, and what limits the row.
 
     Notes
     -----
-    A seed missing on one side is left out of the pairing. With fewer than two seeds, intervals
-    and ``p_better`` are NaN and the note says so.
+    A run missing on one side is left out of the pairing. With fewer than two repetitions,
+    intervals and chances are NaN and the note says so. A Latin hypercube or Sobol sample covers
+    the futures more evenly than independent draws, which makes its intervals somewhat too wide.
     """
-    study = store_dir if isinstance(store_dir, Study) else open_study(store_dir)
+    study = open_results(store_dir)
     values = study.table("outcomes")
     return contrast(values, study.scenarios)
 
 
 def contrast(values: pd.DataFrame, scenarios: list[str]) -> pd.DataFrame:
-    """:func:`summarise` for a frame of scenario, seed, outcome, group, unit, value.
+    """:func:`summarise` for a frame of scenario, future, seed, outcome, group, unit, value.
 
-    The first of ``scenarios`` is the baseline.
+    The first of ``scenarios`` is the baseline; a frame without ``future`` has one future.
     """
-    wide = {}
-    for name in scenarios:
-        rows = values[values["scenario"] == name]
-        wide[name] = rows.pivot(index=_CELL, columns="seed", values="value").astype(float)
-    base = wide[scenarios[0]]
-    parts = [_scenario_rows(name, wide[name], base, name == scenarios[0]) for name in scenarios
-             if len(wide[name])]
-    if not parts:
+    pairs = paired(values, scenarios[0])
+    order = {name: i for i, name in enumerate(scenarios)}
+    pairs = pairs[pairs["scenario"].isin(order)]
+    if not len(pairs):
         return pd.DataFrame(columns=list(COLUMNS))
-    frame = pd.concat(parts, ignore_index=True)
+    pairs = pairs.assign(position=pairs["scenario"].map(order))
+    grouped = pairs.groupby(["position", *_CELL], sort=True, observed=True)
+    frame = _estimates(pairs, grouped.ngroup().to_numpy())
+    frame = pd.concat([grouped[["scenario"]].first().reset_index().drop(columns="position"),
+                       frame], axis=1)
+    is_base = (frame["scenario"] == scenarios[0]).to_numpy()
     frame["baseline"] = scenarios[0]
-    better = {o: meaning(o).better for o in frame["outcome"].unique()}
-    frame["better"] = frame["outcome"].map(better)
-    frame["p_better"] = _chance(frame, frame.pop("diff_se"))
-    frame.loc[frame["scenario"] == scenarios[0], "p_better"] = np.nan
+    frame["better"] = frame["outcome"].map({o: meaning(o).better
+                                            for o in frame["outcome"].unique()})
+    runs = pairs[["scenario", "future", "seed"]].drop_duplicates()["scenario"].value_counts()
+    frame["note"] = _notes(frame, frame["scenario"].map(runs).to_numpy(), is_base)
+    frame["p_better"] = np.where(is_base, np.nan, _chance(frame))
+    frame["p_value"] = np.where(is_base, np.nan, _two_sided(frame))
+    family = frame["outcome"].isin(HEADLINE) & (frame["group"] == "all")
+    frame["p_holm"] = holm(frame["p_value"].where(family))
+    frame["q_value"] = benjamini_hochberg(frame["p_value"])
     return frame[list(COLUMNS)]
+
+
+def paired(values: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Rows of results beside the baseline's value in the same future with the same seed.
+
+    Parameters
+    ----------
+    values
+        Columns scenario, seed, outcome, group, unit, value and, where there are several,
+        future.
+    baseline
+        Scenario that all are held against.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows with ``future`` (int), ``base`` (NaN where the baseline has no such run) and
+        ``diff``, value minus base.
+    """
+    rows = values.assign(value=values["value"].astype(float), future=futures_of(values))
+    keys = [*_CELL, "future", "seed"]
+    base = rows.loc[rows["scenario"] == baseline, [*keys, "value"]]
+    rows = rows.merge(base.rename(columns={"value": "base"}), on=keys, how="left")
+    return rows.assign(diff=rows["value"] - rows["base"])
+
+
+def futures_of(frame: pd.DataFrame) -> pd.Series:
+    """The future of each row; 0 where a table has none, as older ones."""
+    if "future" not in frame:
+        return pd.Series(0, index=frame.index)
+    return frame["future"].fillna(0).astype(int)
+
+
+def by_repetition(wide: pd.DataFrame) -> pd.DataFrame:
+    """Columns (future, seed) as repetitions: means of the futures, or the seeds of the only one.
+
+    Take differences before: runs pair by future and seed.
+    """
+    if wide.columns.get_level_values(0).nunique() > 1:
+        return wide.T.groupby(level=0).mean().T
+    return wide.droplevel(0, axis=1)
 
 
 def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -104,12 +166,22 @@ def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         Mean, half-width of the interval, standard error of the mean (both NaN below two
         values) and number of values.
     """
-    there = np.isfinite(samples)
-    n = there.sum(axis=-1)
+    samples = np.asarray(samples, float)
+    shape = samples.shape[:-1]
+    rows = np.repeat(np.arange(int(np.prod(shape))), samples.shape[-1])
+    found = _intervals(rows, samples.reshape(-1), int(np.prod(shape)))
+    return tuple(part.reshape(shape) for part in found)
+
+
+def _intervals(row: np.ndarray, value: np.ndarray, size: int) -> tuple:
+    """:func:`interval` of values that say which of ``size`` rows they belong to."""
+    there = np.isfinite(value)
+    row, value = row[there], value[there]
+    n = np.bincount(row, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(there, samples, 0).sum(axis=-1) / n
-        spread = np.where(there, samples - mean[..., None], 0)
-        error = np.sqrt((spread ** 2).sum(axis=-1) / (n - 1.0) / n)
+        mean = np.bincount(row, value, minlength=size) / n
+        squares = np.bincount(row, (value - mean[row]) ** 2, minlength=size)
+        error = np.sqrt(squares / (n - 1.0) / n)
     error = np.where(n >= 2, error, np.nan)
     # Equal inputs leave rounding dust, which must not look like evidence.
     error = np.where(error <= np.abs(mean) * 8 * np.finfo(float).eps, 0.0, error)
@@ -117,52 +189,68 @@ def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
     return np.where(n >= 1, mean, np.nan), half, error, n
 
 
-def _scenario_rows(name: str, own: pd.DataFrame, base: pd.DataFrame,
-                   is_base: bool) -> pd.DataFrame:
-    """Summary rows of one scenario; ``own`` and ``base`` hold one column per seed."""
-    common = [s for s in own.columns if s in base.columns]
-    mean, half, _, _ = interval(own.to_numpy())
-    left = own[common].to_numpy()
-    right = base.reindex(own.index)[common].to_numpy()
-    both = np.isfinite(left) & np.isfinite(right)
-    diff, diff_half, error, n = interval(np.where(both, left - right, np.nan))
-    level, _, _, _ = interval(np.where(both, right, np.nan))
-    scale = np.where(level == 0, np.nan, level)
-    ends = np.sort(np.stack([(diff - diff_half) / scale, (diff + diff_half) / scale]), axis=0)
-    frame = own.index.to_frame(index=False)
-    return frame.assign(
-        scenario=name, mean=mean, lo90=mean - half, hi90=mean + half, diff=diff,
-        diff_lo90=diff - diff_half, diff_hi90=diff + diff_half, relative=diff / scale,
-        relative_lo90=ends[0], relative_hi90=ends[1], n=n, diff_se=error,
-        note=_notes(n, own.shape[1], diff, error, is_base))
+def _estimates(pairs: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
+    """Level and difference of each row of the summary, with what the tests need."""
+    size = int(row.max()) + 1
+    future, level, diff = (pairs[c].to_numpy() for c in ("future", "value", "diff"))
+    base = np.where(np.isfinite(diff), pairs["base"].to_numpy(), np.nan)
+    mean, half, _, _ = _intervals(*_repetitions(row, future, level, size), size)
+    change, change_half, error, units = _intervals(*_repetitions(row, future, diff, size), size)
+    scale, _, _, _ = _intervals(*_repetitions(row, future, base, size), size)
+    scale = np.where(scale == 0, np.nan, scale)
+    ends = np.sort(np.stack([(change - change_half) / scale, (change + change_half) / scale]),
+                   axis=0)
+    there = np.isfinite(diff)
+    n = np.bincount(row[there], minlength=size)
+    futures = pd.Series(future[there]).groupby(row[there]).nunique().reindex(range(size),
+                                                                            fill_value=0)
+    return pd.DataFrame({
+        "mean": mean, "lo90": mean - half, "hi90": mean + half, "diff": change,
+        "diff_lo90": change - change_half, "diff_hi90": change + change_half,
+        "relative": change / scale, "relative_lo90": ends[0], "relative_hi90": ends[1],
+        "n": n, "futures": futures.to_numpy(), "error": error, "units": units})
 
 
-def _notes(n: np.ndarray, own: int, diff: np.ndarray, error: np.ndarray,
-           is_base: bool) -> list[str]:
-    notes = []
-    for pairs, mean, se in zip(n, diff, error, strict=True):
-        if pairs < 2:
-            notes.append("fewer than two seeds in common: no interval")
-        elif is_base:
-            notes.append("baseline")
-        elif mean == 0 and se == 0:
-            notes.append("equal to the baseline in every seed")
-        elif pairs < own:
-            notes.append(f"{own - pairs} of {own} seeds have no partner")
-        else:
-            notes.append("")
-    return notes
+def _repetitions(row: np.ndarray, future: np.ndarray, value: np.ndarray,
+                 size: int) -> tuple[np.ndarray, np.ndarray]:
+    """What counts as independent: means of the futures where there are several, else seeds."""
+    there = np.isfinite(value)
+    row, future, value = row[there], future[there], value[there]
+    means = pd.Series(value).groupby([row, future]).mean()
+    rows_of_means = means.index.get_level_values(0).to_numpy(int)
+    several = np.bincount(rows_of_means, minlength=size) > 1
+    single = ~several[row]
+    keep = several[rows_of_means]
+    return (np.concatenate([row[single], rows_of_means[keep]]).astype(int),
+            np.concatenate([value[single], means.to_numpy()[keep]]))
 
 
-def _chance(frame: pd.DataFrame, error: pd.Series) -> np.ndarray:
+def _notes(frame: pd.DataFrame, runs: np.ndarray, is_base: np.ndarray) -> np.ndarray:
+    pairs, units = frame["n"].to_numpy(), frame["units"].to_numpy()
+    same = (frame["diff"].to_numpy() == 0) & (frame["error"].to_numpy() == 0)
+    unpaired = [f"{a - b} of {a} runs have no partner" if a > b else ""
+                for a, b in zip(runs, pairs, strict=True)]
+    return np.select([units < 2, is_base, same],
+                     ["fewer than two seeds in common: no interval", "baseline",
+                      "equal to the baseline in every seed"], unpaired)
+
+
+def _chance(frame: pd.DataFrame) -> np.ndarray:
     """Chance that the mean difference is on the better side, from its t posterior."""
     sign = frame["better"].map({"lower": -1.0, "higher": 1.0}).to_numpy(float)
     gain = sign * frame["diff"].to_numpy()
-    se = error.to_numpy()
+    se = frame["error"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = special.stdtr(np.maximum(frame["n"].to_numpy() - 1, 1), gain / se)
+        p = special.stdtr(np.maximum(frame["units"].to_numpy() - 1, 1), gain / se)
     p = np.where((se == 0) & (gain != 0), (gain > 0).astype(float), p)
     return np.where((se == 0) & (gain == 0) | np.isnan(gain), np.nan, p)
+
+
+def _two_sided(frame: pd.DataFrame) -> np.ndarray:
+    """p-value of no mean difference; NaN where there is no spread to test against."""
+    se = frame["error"].where(frame["error"] > 0).to_numpy()
+    t = np.abs(frame["diff"].to_numpy()) / se
+    return 2 * special.stdtr(np.maximum(frame["units"].to_numpy() - 1, 1), -t)
 
 
 def shown(low: float, high: float) -> bool:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from citysim.analysis.contrasts import LEVEL, interval
+from citysim.analysis.contrasts import LEVEL, futures_of, interval
 from citysim.analysis.measures import COST, CRIME_COUNTS, SAFETY, first_present
-from citysim.analysis.tables import Study
+from citysim.results import Results
 
 CRIMES_AVOIDED = "crimes avoided"
 FEEL_SAFE = "more residents who feel safe after dark"
@@ -22,7 +22,7 @@ def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, floa
     Parameters
     ----------
     numerator, denominator : ndarray (n,)
-        Paired values, one per seed.
+        Paired values, one per repetition.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, floa
     return a.mean() / b.mean(), (linear - root) / square, (linear + root) / square
 
 
-def cost_per_unit(study: Study, residents: float | None = None) -> pd.DataFrame:
+def cost_per_unit(study: Results, residents: float | None = None) -> pd.DataFrame:
     """Euro per crime avoided and per additional resident who feels safe after dark.
 
     Parameters
@@ -74,7 +74,9 @@ def cost_per_unit(study: Study, residents: float | None = None) -> pd.DataFrame:
     Notes
     -----
     Crimes avoided come from the summed hazard of the window where it is recorded
-    (``crime.count.hazard``), else from the count of true crimes.
+    (``crime.count.hazard``), else from the count of true crimes. Repetitions are means of the
+    futures where a scenario ran in several, else seeds, as in
+    :func:`~citysim.analysis.contrasts.summarise`.
     """
     values = study.table("outcomes", [COST, SAFETY, *CRIME_COUNTS])
     if len(values):
@@ -91,8 +93,8 @@ def cost_per_unit(study: Study, residents: float | None = None) -> pd.DataFrame:
                                        "per_unit_hi90", "n", "status"])
 
 
-def _gains(study: Study, values: pd.DataFrame, residents: float | None) -> list:
-    """The units of gain: name, values by (scenario, seed), and sign of the good direction."""
+def _gains(study: Results, values: pd.DataFrame, residents: float | None) -> list:
+    """The units of gain: name, values by scenario, future and seed, and sign of the good."""
     gains = []
     counted = first_present(CRIME_COUNTS, values["outcome"])
     crimes = _wide(values, counted) if counted else _count_events(study)
@@ -115,10 +117,10 @@ def _one(name: str, baseline: str, cost: pd.Series, gain: pd.Series, sign: float
            "gain_hi90": float(mean + half), "n": int(n), "per_unit": np.nan,
            "per_unit_lo90": np.nan, "per_unit_hi90": np.nan}
     extra = _paired(cost, name, baseline)
-    seeds = change.index.intersection(extra.index)
-    if not len(seeds):
+    both = change.index.intersection(extra.index)
+    if not len(both):
         return {**row, "status": "no cost recorded"}
-    extra, change = extra[seeds], change[seeds]
+    extra, change = extra[both], change[both]
     row["extra_cost"] = float(extra.mean())
     if not row["gain_lo90"] > 0:
         return {**row, "status": "loss shown" if row["gain_hi90"] < 0 else "no gain shown"}
@@ -131,20 +133,28 @@ def _one(name: str, baseline: str, cost: pd.Series, gain: pd.Series, sign: float
 
 def _wide(values: pd.DataFrame, outcome: str) -> pd.Series:
     rows = values[values["outcome"] == outcome]
-    return rows.set_index(["scenario", "seed"])["value"].astype(float)
+    return _by_run(rows)["value"].astype(float).sort_index()
 
 
-def _count_events(study: Study) -> pd.Series:
+def _by_run(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(future=futures_of(rows)).set_index(["scenario", "future", "seed"])
+
+
+def _count_events(study: Results) -> pd.Series:
     events = study.table("events")
-    runs = study.done.set_index(["scenario", "seed"]).index
+    runs = _by_run(study.done).index
     if not len(events):
         return pd.Series(dtype=float)
-    return events.groupby(["scenario", "seed"]).size().reindex(runs, fill_value=0).astype(float)
+    counts = _by_run(events).groupby(level=[0, 1, 2]).size()
+    return counts.reindex(runs, fill_value=0).astype(float)
 
 
 def _paired(values: pd.Series, name: str, baseline: str) -> pd.Series:
-    """Scenario minus baseline by common seed."""
+    """Scenario minus baseline by repetition: the common futures, or the seeds of the only one."""
     there = values.index.get_level_values(0) if len(values) else []
     if name not in there or baseline not in there:
         return pd.Series(dtype=float)
-    return (values[name] - values[baseline]).dropna()
+    change = (values[name] - values[baseline]).dropna()
+    if change.index.get_level_values(0).nunique() > 1:
+        return change.groupby(level=0).mean()
+    return change.droplevel(0)

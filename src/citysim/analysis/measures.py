@@ -19,6 +19,11 @@ MAIN_OUTCOMES = (
 )
 """Outcomes of the terminal's table and of the report's first table, in that order."""
 
+HEADLINE = ("crime.hazard.all", "safety.safe_after_dark", "trust.police", "night.users",
+            "victimisation.poorest_richest")
+"""Outcomes that answer a study: few, so that adjusting for their number keeps its power. Cost is
+not among them: it is spent by plan, not estimated."""
+
 CRIME = ("crime.hazard.all", "crime.true.all")
 """Crime outcomes in order of preference: expected crime carries less luck than counts."""
 
@@ -29,6 +34,8 @@ SAFETY = "safety.safe_after_dark"
 COST = "cost.total"
 TRUST = "trust.police"
 NIGHT = "night.users"
+EQUITY = ("victimisation.poorest_richest", "victimisation.gini")
+"""Equity outcomes in order of preference: the Gini rises by itself as offences become rare."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ _LABELS = {  # labels where the id alone does not read well
     "cost.total": ("Cost", None),
     "harassment.prevalence": ("Harassed", "lower"),
     "victimisation.gini": ("Inequality of victimisation", "lower"),
+    "victimisation.poorest_richest": ("Poorest to richest fifth", "lower"),
     "police.stops": ("Police stops", None),
     "police.response_minutes": ("Police response time", "lower"),
     "place.upkeep": ("Condition of places", "higher"),

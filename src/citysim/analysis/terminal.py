@@ -7,11 +7,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from citysim.analysis.leading import leading, left_out
 from citysim.analysis.measures import MAIN_OUTCOMES, meaning
 from citysim.analysis.wording import arrow, change, level, plain_verdict, scenario_label
 
 _STYLES = {"better": "bold green", "worse": "bold red", "higher": "bold", "lower": "bold"}
-_CAPTION = "= no difference can be shown; pts: percentage points"
+_CAPTION = "= no difference can be shown; pts: percentage points."
 
 
 def main_table(summary: pd.DataFrame) -> Table:
@@ -25,14 +26,19 @@ def main_table(summary: pd.DataFrame) -> Table:
     Returns
     -------
     rich.table.Table
-        A row per outcome, a column per scenario. Each cell holds the difference to the
-        baseline with its 90 % interval; arrow and word say it without colour.
+        A row per outcome, a column per scenario (of many, the leading ones). Each cell holds
+        the difference to the baseline with its 90 % interval; arrow and word say it without
+        colour.
     """
     rows = summary[summary["group"] == "all"]
-    names = list(dict.fromkeys(rows["scenario"]))  # the summary keeps the study's order
-    title = f"Change against {scenario_label(names[0]).lower() if names else '-'}, paired by seed"
+    every = list(dict.fromkeys(rows["scenario"]))  # the summary keeps the study's order
+    names = leading(summary, every)
+    pairing = "future and seed" if "futures" in rows and (rows["futures"] > 1).any() else "seed"
+    base = scenario_label(names[0]).lower() if names else "-"
+    title = f"Change against {base}, paired by {pairing}"
+    caption = " ".join(text for text in (_CAPTION, left_out(names, every)) if text)
     table = Table(title=f"{title}, with 90 % intervals",
-                  box=box.SIMPLE_HEAD, caption=_CAPTION, caption_justify="left")
+                  box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     table.add_column("outcome", overflow="fold")
     for position, name in enumerate(names):
         table.add_column(scenario_label(name) + ("" if position else " (level)"),

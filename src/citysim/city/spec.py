@@ -315,6 +315,8 @@ class CitySpec(Part):
             return data
         data = dict(data)
         given, margins = data.get("districts"), data.get("margins")
+        if given is not None and not given:
+            raise ValueError("city.districts holds no district; null gives the city one")
         if isinstance(given, str):
             data["district_file"], given = given, None
         if isinstance(given, Mapping):

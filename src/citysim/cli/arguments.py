@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from citysim.config.errors import InputError, closest_match
 
-COMMANDS = ("run", "plan", "list", "city", "help")
+COMMANDS = ("run", "plan", "status", "results", "analyse", "evidence", "list", "city", "help")
+OWN_OPTIONS = ("results", "analyse", "evidence")  # commands that read their own options
 
 USAGE = """\
 citysim: an agent-based model of urban crime and prevention policy
@@ -15,6 +16,14 @@ citysim: an agent-based model of urban crime and prevention policy
 usage
   citysim [run] [key=value ...]      run a study (without words: the study flagship)
   citysim plan [key=value ...]       say what would run, and run nothing
+  citysim status DIR                 how a study in a folder stands, running or not
+  citysim results DIR                tables of a study; --sql "select ..." asks them, --csv for
+                                     machines; --compact packs many files into few
+  citysim analyse DIR [OUTCOME ...]  what drives a study's results, how robust they are, and
+                                     where options fail (--fails "OUTCOME>=0"), into its report
+  citysim evidence facts [key=value] a year of a city without policy against published facts
+  citysim evidence measure FILE      the same measures of real crimes; --streets FILE, and
+                                     --time, --offence, --x, --y name columns
   citysim city describe [key=value]  print and draw what a city contains
   citysim list [KIND]                experiments, cities, policies, offences or levers
   citysim -m [key=A,B ...]           one study per combination (plain Hydra multirun)
@@ -25,6 +34,7 @@ words used everywhere
   policy=NAME       one policy, or several: policy=[A,B]
   seeds=N           how many paired repetitions, or a list: seeds=[1,2,3]
   days=N            days that are evaluated
+  executor=ray      on a cluster, with executor.address=HOST:PORT, or on this machine
   output_dir=DIR    where results go (default outputs/<study>)
   model.x.y=VALUE   any parameter of the files in configs/
 
@@ -34,7 +44,8 @@ options
   --version          print the version
   -h, --help         print this
 
-exit status: 0 all well, 1 a run or the report failed, 2 bad input, 130 interrupted.
+exit status: 0 all well, 1 a run or the report failed, 2 bad input, 130 interrupted;
+of status: 0 done or running, 1 failed or interrupted, 2 no study there.
 Starting the same study again goes on where it stopped."""
 
 
@@ -60,7 +71,9 @@ class Arguments:
     multirun: bool = False
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Refuses what it cannot read with one :class:`InputError`."""
+
     def error(self, message):
         options = [text for action in self._actions for text in action.option_strings]
         wrong = next((w for w in message.split() if w.startswith("-")), "")
@@ -80,7 +93,9 @@ def parse(argv: list[str]) -> Arguments:
     InputError
         On an unknown option or command.
     """
-    parser = _Parser(prog="citysim", add_help=False, allow_abbrev=False)
+    if argv and argv[0] in OWN_OPTIONS and not {"-h", "--help"} & set(argv):
+        return Arguments(argv[0], argv[1:])
+    parser = Parser(prog="citysim", add_help=False, allow_abbrev=False)
     parser.add_argument("--config-path")
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--version", action="store_true")

@@ -64,14 +64,33 @@ def _dispatch(argv: list[str], program: Program | None) -> int:
         from citysim.cli.city import describe_city
 
         return describe_city(arguments.words, arguments.config_path)
+    if arguments.command == "status":
+        from citysim.cli.status import status
+
+        return status(arguments.words)
+    if arguments.command == "results":
+        from citysim.cli.results import results
+
+        return results(arguments.words)
+    if arguments.command == "analyse":
+        from citysim.cli.analyse import analyse
+
+        return analyse(arguments.words, arguments.config_path, program)
+    if arguments.command == "evidence":
+        from citysim.cli.evidence import evidence
+
+        return evidence(arguments.words, arguments.config_path)
     if arguments.multirun:
         from citysim.cli.multirun import multirun
 
         return multirun(arguments.words, arguments.config_path, program)
-    from citysim.cli import study
+    if arguments.command == "plan":
+        from citysim.cli.plan import plan
 
-    act = study.plan if arguments.command == "plan" else study.run
-    return act(arguments.words, arguments.config_path, program)
+        return plan(arguments.words, arguments.config_path, program)
+    from citysim.cli.study import run
+
+    return run(arguments.words, arguments.config_path, program)
 
 
 def _lines(error: InputError) -> str:

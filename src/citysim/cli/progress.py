@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from citysim.study.run import Progress
+from citysim.study.session import Progress
 
 _PHASES = {"city": "building the city and its people", "runs": "running",
            "summary": "comparing scenarios", "report": "drawing figures and writing the report"}
@@ -50,8 +50,10 @@ class ProgressView:
             ended = news.done + news.failed
             failed = f"{news.failed} failed" if news.failed else ""
             left = self._left(news, ended)
-            self.bar.update(self.task, completed=ended, failed=failed, left=left,
+            self.bar.update(self.task, total=news.total, completed=ended, failed=failed, left=left,
                             count=f"{ended}/{news.total}")
+            if news.note:
+                self._line(news.note)
             if news.record is not None:
                 self._record(news, ended, ", ".join(text for text in (failed, left) if text))
 
@@ -76,8 +78,8 @@ class ProgressView:
     def _record(self, news: Progress, ended: int, rest: str) -> None:
         record = news.record
         if record["status"] != "done":
-            self._line(f"failed: {record['scenario']}, seed {record['seed']}: "
-                       f"{last_line(record['error'])}", always=True)
+            name = run_name(record["scenario"], record["future"], record["seed"])
+            self._line(f"failed: {name}: {last_line(record['error'])}", always=True)
         now = time.monotonic()
         if now - self.said >= _LINES_EVERY or ended == news.total:
             self.said = now
@@ -90,6 +92,11 @@ class ProgressView:
     def _line(self, text: str, always: bool = False) -> None:
         if always or not self.console.is_terminal:
             self.console.print(text, highlight=False, markup=False)
+
+
+def run_name(scenario: str, future: int, seed: int) -> str:
+    """How a run is called in messages."""
+    return f"{scenario}, future {future}, seed {seed}" if future else f"{scenario}, seed {seed}"
 
 
 def last_line(error: str) -> str:

@@ -28,6 +28,7 @@ from citysim.config.settings import PLAIN_GROUPS, Settings
 from citysim.config.study_keys import STUDY_KEYS, check_study_keys
 
 VERSION_BASE = "1.3"
+_FOLDERS = {"prices": "levers", "policies": "policy"}  # where their files lie, if not so named
 
 
 def compose_study(overrides: Sequence[str] = (), config_path: str | Path | None = None,
@@ -55,6 +56,7 @@ def compose_study(overrides: Sequence[str] = (), config_path: str | Path | None 
     words = complete_overrides(overrides, folder)
     chosen, changes = split_overrides(words, folder)
     raw, choices = hydra_compose(folder, chosen)
+    _refuse_empty_files(folder, choices)
     before = _resolve(copy.deepcopy(raw), folder)
     tree = _resolve(apply_changes(raw, changes), folder)
     blame = _Blame(folder, choices, {c.path for c in changes})
@@ -185,6 +187,36 @@ def _builds_on(entry: Any) -> bool:
     return entry != "_self_"
 
 
+def _refuse_empty_files(folder: Path, choices: dict) -> None:
+    """Refuse a chosen file without any key, which Hydra would pass over in silence."""
+    empty = {p for p in folder.rglob("*.yaml") if not _holds_keys(p)}
+    if not empty:  # the usual case: no need to find out which files were chosen
+        return
+    # Of policies, chosen in lists, Hydra keeps no record.
+    used = [*(folder / "policy").glob("*.yaml"),
+            *(p for group, name in choices.items() for p in _option_files(folder, group, name))]
+    for file in used:
+        if file in empty:
+            raise InputError("the file holds no keys", where=str(file),
+                             allowed=f"keys as in the other files of {file.parent}")
+
+
+def _holds_keys(file: Path) -> bool:
+    text = file.read_text(encoding="utf-8", errors="replace")  # Hydra's to refuse, if chosen
+    lines = (line.strip() for line in text.splitlines())
+    return any(line not in ("", "---", "{}", "null") and line[0] != "#" for line in lines)
+
+
+def _option_files(folder: Path, group: str, option: str | None) -> Iterator[Path]:
+    """The file of an option, then those that its defaults list names."""
+    file = folder / group / f"{option}.yaml"
+    if file.is_file():
+        yield file
+        for entry in read_yaml(file).get("defaults", ()):
+            if isinstance(entry, str) and entry != "_self_":
+                yield from _option_files(folder, group, entry.split("@")[0])
+
+
 def _references(reference: Path, folder: Path, choices: dict, before: dict) -> dict[str, Any]:
     """What each group is held against: strict groups as shipped, others as composed.
 
@@ -204,13 +236,14 @@ def _references(reference: Path, folder: Path, choices: dict, before: dict) -> d
         if own and group in before and not any(group in content for content in touched):
             found[group] = before[group]
             continue
-        name = choices.get(group)
+        home = _FOLDERS.get(group, group)
+        name = choices.get(home)
         for place, option in ((reference, name), (reference, "default"), (folder, name)):
-            file = place / group / f"{option}.yaml"
+            file = place / home / f"{option}.yaml"
             if option is not None and file.is_file():
                 content = read_yaml(file)
                 found[group] = content if "defaults" not in content else \
-                    hydra_compose(place, [], f"{group}/{option}")[0].get(group, {})
+                    hydra_compose(place, [], f"{home}/{option}")[0].get(group, {})
                 break
     return found
 
@@ -227,10 +260,10 @@ class _Blame:
                for p in self.by_hand):
             return f"command line, {path}"
         head, *rest = path.split(".")
-        group = "policy" if head == "policies" else head
+        group = _FOLDERS.get(head, head)
         option = rest[0] if group == "policy" and rest else self.choices.get(group)
         files = [self.folder / "experiment" / f"{self.choices.get('experiment')}.yaml",
-                 *self._files(group, option), self.folder / f"{ROOT}.yaml"]
+                 *_option_files(self.folder, group, option), self.folder / f"{ROOT}.yaml"]
         for file in files:
             package = _package(file) if file.is_file() else None
             if package is None or not f"{path}.".startswith(package):
@@ -239,15 +272,6 @@ class _Blame:
             if not inside or _has(read_yaml(file), inside):
                 return f"{file}, key {path}"
         return f"{self.folder}, key {path}"
-
-    def _files(self, group: str, option: str | None) -> Iterator[Path]:
-        """The file of an option, then those that its defaults list names."""
-        file = self.folder / group / f"{option}.yaml"
-        if file.is_file():
-            yield file
-            for entry in read_yaml(file).get("defaults", ()):
-                if isinstance(entry, str) and entry != "_self_":
-                    yield from self._files(group, entry.split("@")[0])
 
 
 def _package(file: Path) -> str:
@@ -283,9 +307,10 @@ def _settings(tree, references, blame, words, folder, files) -> Settings:
     rules, provenance = {}, {}
     for group in GROUPS_WITH_SCHEMA:
         if group in references and group not in tree:
-            raise InputError(f"the configuration chooses no '{group}'",
+            home = _FOLDERS.get(group, group)
+            raise InputError(f"the configuration chooses no '{home}'",
                              where=str(folder / f"{ROOT}.yaml"),
-                             allowed=f"an entry '{group}: NAME' in its defaults list")
+                             allowed=f"an entry '{home}: NAME' in its defaults list")
         if group in tree:
             read = read_offences if group == "offences" else read_strict
             plain[group] = read(tree.get(group) or {}, references.get(group), group, blame,

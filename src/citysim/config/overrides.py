@@ -14,7 +14,9 @@ from citysim.config.settings import PLAIN_GROUPS
 from citysim.config.study_keys import STUDY_KEYS
 
 COMMAND_LINE = "command line"
-_OPEN_GROUPS = (*PLAIN_GROUPS, "offences")  # rows or optional keys may be added here
+# Rows or optional keys may be added here; the study's own keys are checked afterwards.
+_SWEEP = ("levers", "uncertainties", "design", "futures", "replicates")
+_OPEN_GROUPS = (*PLAIN_GROUPS, "offences", *_SWEEP)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def apply_changes(tree: dict, changes: list[Change]) -> dict:
     """
     for change in changes:
         parts = keys_of(tree, change.path)
-        may_add = change.new or parts[0] == "city"  # optional keys of the city's own model
+        may_add = change.new or parts[0] in ("city", *_SWEEP)  # keys that may be left out
         node: Any = tree
         for i, part in enumerate(parts[:-1]):
             node = _step(node, part, parts[:i], change, may_add)
@@ -146,12 +148,23 @@ def _set(node, parts, change, may_add):
     value = change.value
     if is_leaf(old) and not (isinstance(value, dict) and set(value) <= set(LEAF_KEYS)):
         node[last] = {**old, "value": value}
+    elif isinstance(old, dict) and old and value == {} and not change.new:
+        raise _merges_nothing(".".join([*path, last]), old)
     elif isinstance(old, dict) and isinstance(value, dict) and not change.new:
         for key, inner in value.items():
             item = Change(f"{change.path}.{key}", inner, change.text)
             _set(old, [*parts, key], item, may_add)
     else:
         node[last] = value
+
+
+def _merges_nothing(path, old):
+    """Keys that are given join those that stand; an empty mapping would be passed over."""
+    way = f"keys of {path} with new values: {', '.join(old)}"
+    if path in _OPEN_GROUPS and path != "city":
+        way += f"; ~{path}.NAME takes one away"
+    return InputError("an empty mapping changes nothing", where=f"{COMMAND_LINE}, {path}",
+                      allowed=way)
 
 
 def _step(node, part, path, change, may_add):

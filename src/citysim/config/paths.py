@@ -10,7 +10,7 @@ def keys_of(node: Any, path: str) -> list[str]:
     """The keys that a dotted path goes through, where keys may hold dots themselves.
 
     Levers, for instance, are named ``places.lighting``: the path
-    ``levers.places.lighting.running`` has three keys. Where the path leaves what exists, the
+    ``prices.places.lighting.running`` has three keys. Where the path leaves what exists, the
     rest is split at every dot.
     """
     parts, keys = path.split("."), []

@@ -9,7 +9,7 @@ from citysim.config.errors import InputError, closest_match
 from citysim.config.rules import Provenance, Rule, is_leaf
 from citysim.config.settings import by_hand
 
-GROUPS_WITH_SCHEMA = ("model", "offences", "levers", "population")
+GROUPS_WITH_SCHEMA = ("model", "offences", "prices", "population")
 
 Where = Callable[[str], str]
 

@@ -15,7 +15,9 @@ from citysim.config.study_keys import STUDY_KEYS, check_study_keys
 
 PLAIN_GROUPS = ("city", "policies")  # handed on as plain dicts to models of their own
 WORLD_PARTS = ("city", "population", "scale")
+_DESIGN = ("seeds", "scenarios", "levers", "uncertainties", "design", "futures", "replicates")
 _BOOKKEEPING = ("name", "question", "output_dir", "jobs", "time_limit_s", "executor", "threads")
+NOT_CONTENT = (*_BOOKKEEPING, *_DESIGN)  # these keys cannot change the result of a run
 
 
 class UnknownParameter(InputError, AttributeError):
@@ -144,6 +146,15 @@ class Settings(Branch):
         return Settings._shared(items, self.rules, provenance or self.provenance,
                                 self.overrides + texts, self.config_dir, self.files)
 
+    def carrying(self, part: str, content: dict[str, Any]) -> Settings:
+        """These settings with a part of plain values beside the others, or in place of one.
+
+        What it holds counts as content: the keys of runs depend on it. Programs that drive the
+        study with functions of their own hand them what they need in this way.
+        """
+        return Settings._shared({**self._items, part: content}, self.rules, self.provenance,
+                                self.overrides, self.config_dir, self.files)
+
     def _flat(self, changes):
         """Changes down to single parameters: a mapping given for a branch sets its keys."""
         for path, value in changes.items():
@@ -180,10 +191,7 @@ class Settings(Branch):
 
     def content(self) -> dict[str, Any]:
         """Everything that can change a result: no names, folders or numbers of workers."""
-        tree = self.to_dict()
-        for key in (*_BOOKKEEPING, "seeds", "scenarios"):
-            tree.pop(key, None)
-        return tree
+        return {k: v for k, v in self.to_dict().items() if k not in NOT_CONTENT}
 
     def key(self) -> str:
         """Stable hash of :meth:`content` (16 hexadecimal digits)."""

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from citysim.config.errors import InputError, closest_match
+from citysim.config.factors import (
+    ALLOWED,
+    DesignKeys,
+    FactorKeys,
+    ReplicateKeys,
+    Strict,
+    refuse_contradictions,
+)
 
 BASELINE = "no_action"
 TOGETHER = "together"
 _MOST_SEEDS = 100_000  # a slip of the keyboard beyond it
 # Scenarios are compared run by run: over the same days and seeds, in one folder.
 _ONE_FOR_ALL = ("name", "question", "days", "seeds", "scenarios", "output_dir", "jobs",
-                "executor", "time_limit_s", "threads")
+                "executor", "time_limit_s", "threads", "levers", "uncertainties", "design",
+                "futures", "replicates")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class ScenarioKeys(_Strict):
+class ScenarioKeys(Strict):
     """One scenario written out in a study file.
 
     Attributes
@@ -36,14 +42,24 @@ class ScenarioKeys(_Strict):
     set: dict[str, Any] = Field(default={}, description="parameters by path")
 
 
-class ExecutorKeys(_Strict):
-    """How runs are carried out; more kinds may come."""
+class ExecutorKeys(Strict):
+    """How runs are carried out."""
 
-    kind: Literal["local", "serial"] = Field(
-        default="local", description="local: worker processes; serial: one by one in this process")
+    kind: Literal["local", "serial", "ray"] = Field(
+        default="local", description="local: worker processes; serial: one by one in this "
+        "process; ray: tasks of Ray")
+    address: Annotated[str, Field(
+        min_length=1, description="of a Ray cluster: host:port or auto; null: Ray on this "
+        "machine")] | None = None
+
+    @model_validator(mode="after")
+    def _address_of_a_cluster(self):
+        if self.address is not None and self.kind != "ray":
+            raise ValueError("an address goes with executor=ray")
+        return self
 
 
-class StudyKeys(_Strict):
+class StudyKeys(Strict):
     """Study-level keys with their ranges; every field's description is its documentation."""
 
     name: str | None = Field(default=None, description="name of the study; null: its policies")
@@ -59,6 +75,16 @@ class StudyKeys(_Strict):
         ge=0, description="EUR a scenario may spend over the window; null: no limit")] | None = None
     scenarios: dict[str, ScenarioKeys] | None = Field(
         default=None, description="name -> {policies, set}; null: nothing, each policy, all")
+    levers: dict[str, FactorKeys] | None = Field(
+        default=None, description="what a city can set: path -> values or range")
+    uncertainties: dict[str, FactorKeys] | None = Field(
+        default=None, description="what nobody controls: path -> values or range")
+    design: DesignKeys | None = Field(
+        default=None, description="how points are chosen; null: a grid over the levers")
+    futures: DesignKeys | None = Field(
+        default=None, description="a design of its own for the uncertainties")
+    replicates: ReplicateKeys | None = Field(
+        default=None, description="seeds are added until contrasts are this narrow; null: none")
     output_dir: str | None = Field(default=None, description="folder; null: outputs/<name>")
     jobs: Annotated[int, Field(ge=1, le=1024, description="runs at a time; null: by cores")] \
         | None = None
@@ -103,6 +129,13 @@ class StudyKeys(_Strict):
             raise ValueError("expected the path of a folder")
         return value
 
+    @field_validator("levers", "uncertainties")
+    @classmethod
+    def _something_varies(cls, value):
+        if value == {}:
+            raise ValueError("nothing varies")
+        return value
+
     @field_validator("scenarios")
     @classmethod
     def _scenario_names(cls, value):
@@ -120,6 +153,7 @@ def _names_a_folder(name: str) -> bool:
 
 
 STUDY_KEYS = tuple(StudyKeys.model_fields)
+_WORDS = re.compile(r"'([^']+)'")
 _ALLOWED = {
     "days": "a whole number from 1 to 3660 [days]",
     "warmup_days": "a whole number from 0 to 3660 [days]",
@@ -132,11 +166,15 @@ _ALLOWED = {
     "budget": "0 or more [EUR], or null",
     "jobs": "a whole number from 1 to 1024, or null",
     "time_limit_s": "above 0 [s], or null",
-    "executor": "kind: local or serial",
+    "executor": "kind: local, serial or ray, with ray an address: host:port, auto or null",
     "name": "words without / or \\, or null",
     "output_dir": "the path of a folder, or null",
     "scenarios": "name: {policies: [names], set: {path: value}}",
+    **ALLOWED,
 }
+_BELOW = {"scenarios": ScenarioKeys, "executor": ExecutorKeys, "levers": FactorKeys,
+          "uncertainties": FactorKeys, "design": DesignKeys, "futures": DesignKeys,
+          "replicates": ReplicateKeys}
 
 
 def check_study_keys(given: dict[str, Any], where: str = "") -> dict[str, Any]:
@@ -151,7 +189,14 @@ def check_study_keys(given: dict[str, Any], where: str = "") -> dict[str, Any]:
         keys = StudyKeys(**given)
     except ValidationError as error:
         raise _refusal(error.errors()[0], where) from None
-    return keys.model_dump()
+    checked = keys.model_dump()
+    try:
+        refuse_contradictions(checked, _ONE_FOR_ALL)
+    except InputError as error:
+        raise InputError(error.message, where=f"{where}, key {error.where}" if where
+                         else error.where, allowed=error.allowed,
+                         closest=error.closest) from None
+    return checked
 
 
 def _refusal(found: dict, where: str) -> InputError:
@@ -159,13 +204,12 @@ def _refusal(found: dict, where: str) -> InputError:
     path = ".".join(part for part in loc if part not in ("float", "int", "list[int]"))
     place = f"{where}, key {path}" if where else path
     if found["type"] == "extra_forbidden":
-        known = STUDY_KEYS if len(loc) == 1 else tuple(
-            (ScenarioKeys if loc[0] == "scenarios" else ExecutorKeys).model_fields)
+        known = STUDY_KEYS if len(loc) == 1 else tuple(_BELOW[loc[0]].model_fields)
         return InputError(f"unknown key '{loc[-1]}'", where=place, allowed=known,
                           closest=closest_match(loc[-1], known))
     near = None
-    if loc[0] == "executor" and isinstance(found["input"], str):
-        near = closest_match(found["input"], ("local", "serial"))
+    if found["type"] == "literal_error" and isinstance(found["input"], str):
+        near = closest_match(found["input"], _WORDS.findall(found["ctx"]["expected"]))
     message = f"{found['input']!r} is not accepted"
     if found["type"] == "value_error":
         message += ": " + found["msg"].removeprefix("Value error, ")

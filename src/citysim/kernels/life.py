@@ -9,7 +9,8 @@ from citysim.kernels.jit import kernel
 from citysim.kernels.random import draw2, to_unit, uniform, uniform2
 
 CHILD, STUDENT, EMPLOYED, UNEMPLOYED, NEET, RETIRED, INACTIVE = range(7)
-SCHOOL_SUPPORT, TRAINING, PLACEMENT, MENTOR = 1, 2, 4, 8
+SCHOOL_SUPPORT, TRAINING, PLACEMENT, MENTOR, SESSIONS = 1, 2, 4, 8, 16
+SKILL = 65535.0  # full skill in the units of people.skill
 
 
 class Course(NamedTuple):
@@ -20,12 +21,12 @@ class Course(NamedTuple):
     neet_find: float         # share of young people outside work and school who find one
     training_gain: float     # factor on finding a job while or after training
     placement_kept: float    # share of placements that become a job when the placement ends
-    dropout: float           # share of students of 14 to 18 who leave school
+    dropout: float           # share of students old enough who leave school
     support_gain: float      # share of dropouts that school support prevents
     mentor_gain: float       # share of missing self-control that a mentor's month builds
     school_gain: float       # the same for school support
     desist_base: float       # share of active offenders who desist
-    desist_age: float        # added per decade of age above 20
+    desist_age: float        # added per decade of age above desist_from
     desist_job: float        # factor when in work
     onset_base: float        # share of inactive holders of the latent role who start
     onset_neet: float        # factor when outside work and school
@@ -34,15 +35,23 @@ class Course(NamedTuple):
     control_drive: float     # log propensity per unit of missing self-control
     substance_drive: float   # log propensity per unit of substance use
     norms_drive: float       # log propensity per unit of missing moral rules
+    session_gain: float      # share of missing self-control that a month of sessions lends
+    session_fade: float      # share of that which is lost in a month without
+    control_aggression: float  # log aggression per unit of missing self-control
+    neet_below: int          # age below which those out of work count as NEET
+    dropout_from: int        # ages at which pupils can leave school
+    dropout_to: int
+    desist_from: int         # age from which desisting grows easier
 
 
 @kernel
 def month(lo, hi, course, key_work, key_school, age, employment, programme, placed, self_control,
-          timetable, timetable_work, timetable_free):
+          skill, aggression, timetable, timetable_work, timetable_free):
     """Work, school and skills of residents ``lo`` to ``hi - 1`` over one month.
 
-    ``placed`` (uint8) remembers who was in a placement last month, so that its end can turn into
-    a job or not. Only those whose state changes get another timetable.
+    ``placed`` (uint8) remembers who was in a placement last month (bit 1), so that its end can
+    turn into a job or not; students work beside school and get back the timetable that they had
+    (bits above). Only those whose state changes get another timetable.
     """
     for r in range(lo, hi):
         bits = programme[r]
@@ -51,21 +60,26 @@ def month(lo, hi, course, key_work, key_school, age, employment, programme, plac
         if bits & PLACEMENT:
             if e == UNEMPLOYED or e == NEET:
                 new = EMPLOYED
-            placed[r] = 1
+            elif e == STUDENT and placed[r] == 0:
+                placed[r] = (timetable[r] + 1) << 1
+                timetable[r] = timetable_work
+            placed[r] |= 1
         elif placed[r] & 1:
+            if placed[r] > 1 and e == STUDENT:
+                timetable[r] = (placed[r] >> 1) - 1
             placed[r] = 0
             if e == EMPLOYED and uniform2(key_work, r, 1) >= course.placement_kept:
-                new = NEET if age[r] < 30 else UNEMPLOYED
+                new = NEET if age[r] < course.neet_below else UNEMPLOYED
         elif e == EMPLOYED:
             if uniform2(key_work, r, 2) < course.job_loss:
-                new = NEET if age[r] < 30 else UNEMPLOYED
+                new = NEET if age[r] < course.neet_below else UNEMPLOYED
         elif e == UNEMPLOYED or e == NEET:
             chance = course.job_find if e == UNEMPLOYED else course.neet_find
             if bits & TRAINING:
                 chance *= course.training_gain
             if uniform2(key_work, r, 3) < chance:
                 new = EMPLOYED
-        elif e == STUDENT and age[r] >= 14 and age[r] <= 18:
+        elif e == STUDENT and age[r] >= course.dropout_from and age[r] <= course.dropout_to:
             chance = course.dropout
             if bits & SCHOOL_SUPPORT:
                 chance *= 1.0 - course.support_gain
@@ -75,14 +89,29 @@ def month(lo, hi, course, key_work, key_school, age, employment, programme, plac
             self_control[r] += np.float32(course.mentor_gain * (1.0 - self_control[r]))
         if bits & SCHOOL_SUPPORT:
             self_control[r] += np.float32(course.school_gain * (1.0 - self_control[r]))
+        if bits & SESSIONS or skill[r] > 0:
+            practise(r, bits & SESSIONS, course, self_control, skill, aggression)
         if new != e:
             employment[r] = new
             timetable[r] = timetable_work if new == EMPLOYED else timetable_free
 
 
 @kernel
-def propensities(course, person, latent, age_factor, age, employment, self_control, substance,
-                 norms, propensity):
+def practise(r, attends, course, self_control, skill, aggression):
+    """A month with or without sessions: skill, and aggression that goes with self-control."""
+    before = skill[r] / SKILL
+    if attends:
+        after = before + course.session_gain * (1.0 - before)
+    else:
+        after = before * (1.0 - course.session_fade)
+    skill[r] = np.uint16(after * SKILL + 0.5)
+    gained = (1.0 - self_control[r]) * (skill[r] / SKILL - before)
+    aggression[r] *= np.float32(np.exp(-course.control_aggression * gained))
+
+
+@kernel
+def propensities(course, person, latent, age_factor, age, employment, self_control, skill,
+                 substance, norms, propensity):
     """Readiness to offend from age, work, self-control, substance use and moral rules.
 
     ``latent`` is the person's lasting part; ``age_factor`` (float64 (111)) the age curve.
@@ -90,7 +119,8 @@ def propensities(course, person, latent, age_factor, age, employment, self_contr
     for i in range(person.size):
         r = person[i]
         e = employment[r]
-        drive = (course.control_drive * (1.0 - self_control[r])
+        missing = (1.0 - self_control[r]) * (1.0 - skill[r] / SKILL)
+        drive = (course.control_drive * missing
                  + course.substance_drive * substance[r] + course.norms_drive * (1.0 - norms[r]))
         if e == UNEMPLOYED or e == NEET:
             drive += course.jobless_drive
@@ -107,7 +137,7 @@ def roles(course, key, person, age, employment, active):
         u = uniform(key, r)
         work = employment[r] == EMPLOYED
         if active[i] == 1:
-            chance = course.desist_base + course.desist_age * max(0.0, (age[r] - 20.0) / 10.0)
+            chance = course.desist_base + course.desist_age * max(0.0, (age[r] - course.desist_from) / 10.0)
             if work:
                 chance *= course.desist_job
             if u < chance:
@@ -127,7 +157,12 @@ class Harm(NamedTuple):
     women_harm: float   # weight of a woman among adults who harm
     men_hit: float      # weight of a man among those harmed
     child_hit: float    # weight of a child among those harmed
-    late: float         # share of the day's harm that falls after 14:00
+    late: float         # share of the day's harm that falls in its evening part
+    late_from: float    # hour at which that part begins
+    adult_from: int     # youngest age of those who harm
+    child_below: int    # age below which ``child_hit`` holds
+    campaign_pace: float   # share by which a full campaign moves tolerance in a day
+    campaign_floor: float  # tolerance that no campaign goes below
 
 
 @kernel
@@ -150,7 +185,7 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, 
         victim = -1
         top = np.inf
         for r in range(first[h], first[h] + size[h]):
-            if age[r] >= 18 and status[r] == 0:
+            if age[r] >= harm.adult_from and status[r] == 0:
                 t = -np.log(to_unit(draw2(key, h, r))) / (1.0 if sex[r] == 0 else harm.women_harm)
                 if t < top:
                     top = t
@@ -160,7 +195,7 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, 
             if r != culprit and status[r] == 0:
                 t = -np.log(to_unit(draw2(key, h, r + 1000003))) / (
                     1.0 if sex[r] == 1 else harm.men_hit)
-                if age[r] < 14:
+                if age[r] < harm.child_below:
                     t /= harm.child_hit
                 if t < top:
                     top = t
@@ -169,7 +204,8 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, 
             continue
         u = uniform2(key_hour, h, 0)
         v = uniform2(key_hour, h, 1)
-        hour = 14.0 + 10.0 * v if u < harm.late else 14.0 * v
+        late = u < harm.late
+        hour = harm.late_from + (24.0 - harm.late_from) * v if late else harm.late_from * v
         events[n_events, STEP] = day_step + np.int64(hour * steps_per_hour)
         events[n_events, PLACE] = home[h]
         events[n_events, OFFENCE] = offence
@@ -178,3 +214,13 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, 
         events[n_events, CULPRIT] = culprit
         n_events += 1
     return n_events
+
+
+@kernel
+def shift_norms(harm, campaign, home, tolerance):
+    """A day of mobilisation: households' tolerance of abuse moves down towards a floor."""
+    for h in range(home.size):
+        reach = campaign[home[h]]
+        if reach > 0.0:
+            above = max(0.0, tolerance[h] - harm.campaign_floor)
+            tolerance[h] -= np.float32(reach * harm.campaign_pace * above)

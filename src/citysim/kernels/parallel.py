@@ -72,27 +72,26 @@ def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_nig
 @parallel_kernel
 def watch_chunks(bounds, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
                  deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
-                 hosts,
+                 hosts, greenery,
                  efficacy, district, light, present, women, young, guardianship, certainty, unease):
     """:func:`watch_places` chunk by chunk."""
     for c in prange(bounds.size - 1):
         watch_places(bounds[c], bounds[c + 1], hour, watch, place_rows, stock, seconds, lamp,
                      camera, disorder, deterrence, patrol_minutes, day_outdoors, shops, venues,
                      closing_hour,
-                     services, hosts, efficacy, district, light, present, women, young,
+                     services, hosts, greenery, efficacy, district, light, present, women, young,
                      guardianship, certainty, unease)
 
 
 @parallel_kernel
 def opportunity_chunks(bounds, hour, target, form, level, half, beta, stock, present, women, young,
-                       certainty, disorder, light, vehicles, shops, homes, attract,
+                       certainty, disorder, light, vehicles, shops, homes, rear_closed, attract,
                        value):
     """:func:`opportunities` chunk by chunk."""
     for c in prange(bounds.size - 1):
         opportunities(bounds[c], bounds[c + 1], hour, target, form, level, half, beta, stock,
                       present, women, young, certainty, disorder, light, vehicles, shops, homes,
-                      attract,
-                      value)
+                      rear_closed, attract, value)
 
 
 @parallel_kernel

@@ -1,7 +1,8 @@
 """Guardians on their rounds: patrol visits, residual deterrence, contacts and stops.
 
 A visit builds deterrence as 1 - exp(-dwell / tau_build) and it decays as exp(-t / tau_decay)
-after the unit has left (Koper 1995; Barnes et al. 2020). Each visit has its own draw.
+after the unit has left (Koper 1995; Barnes et al. 2020). Each visit has its own draw. Units go
+their rounds, or pay visits to named places at the times that these ask for.
 """
 
 from typing import NamedTuple
@@ -10,9 +11,11 @@ import numpy as np
 
 from citysim.kernels.jit import kernel
 from citysim.kernels.people import FIELD_BITS, FIELD_MASK, FLOW
-from citysim.kernels.random import draw2, to_unit, uniform2
+from citysim.kernels.random import draw2, to_unit, uniform, uniform2
 
 REACTIVE, HOT_SPOT, BEAT, RANDOM = 0, 1, 2, 3
+DIRECTED = 4          # visits to named places; no units of their own
+DIRECTED_UNITS = 1 << 32  # keeps the addresses of visits apart from those of units
 _TRIES = 400
 
 
@@ -30,6 +33,7 @@ class Rounds(NamedTuple):
     stop_trust: float       # move of trust per unit of quality above or below that, in a stop
     contact_trust: float    # the same in a contact without suspicion
     city_share: float       # share of a contact's move that goes to trust in the city too
+    talk_from: int          # youngest age that officers talk to
 
 
 @kernel
@@ -53,8 +57,8 @@ def visit(s, dwell, built, spill, deterrence, patrol_minutes, neighbour_start, n
 
 @kernel
 def patrol(strategy, n_units, hours, step, key, key_contact, rounds, dwell, contacts_per_hour,
-           quality, consultation, round_places, beat_start, beats, disorder, recorded, deterrence,
-           patrol_minutes, neighbour_start, neighbours, place_rows, step_seconds,
+           quality, place_quality, consultation, round_places, beat_start, beats, disorder, recorded,
+           deterrence, patrol_minutes, neighbour_start, neighbours, place_rows, step_seconds,
            first_household, household_first, household_size, age, trust_police, trust_city,
            unit_place, stops, counts):
     """One step of all units that follow one strategy.
@@ -94,14 +98,64 @@ def patrol(strategy, n_units, hours, step, key, key_contact, rounds, dwell, cont
             counts[0] += 1
             if contacts_per_hour > 0.0:
                 talk(s, unit, contacts_per_hour * (dwell + rounds.move_minutes) / 60.0, key_contact,
-                     rounds, quality, first_household, household_first, household_size, age,
-                     trust_police, trust_city, counts)
-            passing = np.float64(place_rows[s, FLOW] & FIELD_MASK) * dwell * 60.0 / step_seconds
-            chance = rounds.stop_rate * dwell / 60.0 * (1.0 - np.exp(-passing))
-            if uniform2(key_contact, unit, 1000 + strategy) < chance and counts[2] < stops.shape[0]:
-                stops[counts[2], 0] = s
-                stops[counts[2], 1] = unit
-                counts[2] += 1
+                     rounds, here(quality, place_quality[s]), first_household, household_first,
+                     household_size, age, trust_police, trust_city, counts)
+            want_stop(s, unit, strategy, dwell, key_contact, rounds, place_rows, step_seconds,
+                      stops, counts)
+
+
+@kernel
+def directed(places, visits, minutes, begins, ends, contacts, clock, hours, key_day, key_contact,
+             rounds, scale, quality, place_quality, deterrence, patrol_minutes, neighbour_start,
+             neighbours, place_rows, step_seconds, first_household, household_first,
+             household_size, age, trust_police, trust_city, stops, counts):
+    """Visits to ``places`` (rows) in one step, each place by its own numbers.
+
+    ``visits`` a day are spread evenly over the hours from ``begins`` to ``ends`` (``clock``,
+    counted past midnight), so that a place is seen again soon; when the first one comes is drawn
+    by place and day. ``minutes`` is the stay, ``contacts`` the residents talked to in an hour
+    of it in the real city, of which ``scale`` are simulated. Other arguments as in :func:`patrol`.
+    """
+    for j in range(places.size):
+        s = places[j]
+        window = np.float64(ends[s]) - begins[s]
+        since = clock - begins[s]
+        if window <= 0.0 or since < 0.0 or since >= window:
+            continue
+        rate = visits[s] / window
+        phase = uniform(key_day, s)
+        until = min(window, since + hours)
+        n_visits = np.int64(rate * until + phase) - np.int64(rate * since + phase)
+        dwell = np.float64(minutes[s])
+        built = 1.0 - np.exp(-dwell / rounds.tau_build)
+        for v in range(n_visits):
+            unit = DIRECTED_UNITS + s * 64 + v
+            visit(s, dwell, built, rounds.spill, deterrence, patrol_minutes, neighbour_start,
+                  neighbours)
+            counts[0] += 1
+            if contacts[s] > 0.0:
+                talk(s, unit, scale * contacts[s] * dwell / 60.0, key_contact, rounds,
+                     here(quality, place_quality[s]), first_household, household_first,
+                     household_size, age, trust_police, trust_city, counts)
+            want_stop(s, unit, DIRECTED, dwell, key_contact, rounds, place_rows, step_seconds,
+                      stops, counts)
+
+
+@kernel
+def here(quality, added):
+    """Procedural quality at a place: the city's and what is added there, within [0, 1]."""
+    return min(1.0, max(0.0, quality + added))
+
+
+@kernel
+def want_stop(s, unit, strategy, dwell, key, rounds, place_rows, step_seconds, stops, counts):
+    """Whether officers on a visit stop somebody; the more people pass, the likelier."""
+    passing = np.float64(place_rows[s, FLOW] & FIELD_MASK) * dwell * 60.0 / step_seconds
+    chance = rounds.stop_rate * dwell / 60.0 * (1.0 - np.exp(-passing))
+    if uniform2(key, unit, 1000 + strategy) < chance and counts[2] < stops.shape[0]:
+        stops[counts[2], 0] = s
+        stops[counts[2], 1] = unit
+        counts[2] += 1
 
 
 @kernel
@@ -118,7 +172,7 @@ def talk(s, unit, expected, key, rounds, quality, first_household, household_fir
         bits = draw2(key, unit, 3000 + c)
         h = first_household[s] + np.int64(bits % np.uint64(width))
         r = household_first[h] + np.int64((bits >> np.uint64(40)) % np.uint64(household_size[h]))
-        if age[r] < 14:
+        if age[r] < rounds.talk_from:
             continue
         move = rounds.contact_trust * (quality - rounds.expected_quality)
         trust_police[r] = np.float32(min(1.0, max(0.0, trust_police[r] + move)))
@@ -145,7 +199,7 @@ def any_passer(s, sex, key, unit, passer_start, passers, moved, group):
 
 
 @kernel
-def stop_people(n, stops, key, rounds, quality, place_rows, passer_start, passers, moved, group,
+def stop_people(n, stops, key, rounds, quality, place_quality, place_rows, passer_start, passers, moved, group,
                 foreign, trust_police, n_stopped, made):
     """Resolve wanted stops: somebody who passed, by sex, age and origin as officers select.
 
@@ -169,7 +223,7 @@ def stop_people(n, stops, key, rounds, quality, place_rows, passer_start, passer
         if to_unit(draw2(key, r, 4001)) * heaviest >= weight:
             continue
         n_stopped[r] += 1
-        move = rounds.stop_trust * (quality - rounds.expected_quality)
+        move = rounds.stop_trust * (here(quality, place_quality[s]) - rounds.expected_quality)
         trust_police[r] = np.float32(min(1.0, max(0.0, trust_police[r] + move)))
         made[done] = r
         done += 1

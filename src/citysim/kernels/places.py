@@ -49,6 +49,7 @@ class Watch(NamedTuple):
     """Constants of presence, guardianship, perceived certainty and unease."""
 
     outdoors: float         # share of time that people at a leisure place can be met outdoors
+    green_outdoors: float   # the same of people at home where their street is all new green
     weigh: float            # people that one simulated person stands for
     home_eyes: float        # weight of a person awake at home as an onlooker
     shop_eyes: float        # onlookers per open shop
@@ -75,6 +76,7 @@ class Target(NamedTuple):
 
     night_vehicle: float    # weight of darkness on vehicle crime
     meeting: float          # per person; how soon a target is there at all, as 1 - exp(-meeting N)
+    rear_entry: float       # share of burglaries that come in from the rear
     occupied: float         # weight of a dwelling whose people sleep against an empty one
     disorder_feed: float    # how much disorder invites damage, saturating
     youth_feed: float       # how much young people out add to it
@@ -85,13 +87,14 @@ class Target(NamedTuple):
 @kernel
 def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
                  deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
-                 hosts,
+                 hosts, greenery,
                  efficacy, district, light, present, women, young, guardianship, certainty,
                  unease):
     """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.
 
     Presence is the mean number of persons out on the place at once: passages times the time a
-    passage takes, plus those at leisure as far as they are outdoors. Guardianship grows with
+    passage takes, plus those at leisure as far as they are outdoors, plus residents at home who
+    sit on green that was planted in their street, while it is light. Guardianship grows with
     people who can see, saturates, is weighed by the district's collective efficacy and by what
     light lets them see (Felson 1995; Sampson et al. 1997). Certainty joins the independent ways
     of being noticed or stopped; light counts by itself, since one *could* be seen.
@@ -102,12 +105,13 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         passing = seconds[s] * share
         n = (np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
              + stock[s, DAY] * day_outdoors[s] * watch.weigh)
+        seen = max(hour.daylight, lamp[s])
+        n += greenery[s] * seen * watch.green_outdoors * stock[s, HOME] * hour.awake
         present[s] = n
         women[s] = (np.float64((flow >> FIELD_BITS) & FIELD_MASK) * passing
                     + stock[s, OUT_WOMEN] * watch.outdoors)
         young[s] = (np.float64((flow >> (2 * FIELD_BITS)) & FIELD_MASK) * passing
                     + stock[s, OUT_YOUNG] * watch.outdoors)
-        seen = max(hour.daylight, lamp[s])
         light[s] = seen
         open_venues = venues[s] if hour.evening > 0 and hour.clock < closing_hour[s] else 0
         staffed = services[s] * hour.services_open
@@ -134,7 +138,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
 
 @kernel
 def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, women, young,
-                  certainty, disorder, light, vehicles, shops, homes, attract, value):
+                  certainty, disorder, light, vehicles, shops, homes, rear_closed, attract, value):
     """Worth of each chosen offence on each place: target value times deterrence.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
@@ -152,6 +156,7 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             elif f == EMPTY_DWELLING:
                 targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * (
                     homes[s] - stock[s, EMPTY])
+                targets *= 1.0 - target.rear_entry * rear_closed[s]
             elif f == VEHICLE:
                 targets = vehicles[s] * (1.0 + target.night_vehicle * (1.0 - light[s]))
             elif f == SHOP:

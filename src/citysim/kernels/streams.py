@@ -32,5 +32,6 @@ GENERATOR = 25        # free
 CONSULT = 26          # free
 UNITS = 27            # fractional patrol units
 CULPRIT = 28          # who the assailant is where friction turned to violence
+VISITS = 29           # when on its day a place is visited by directed patrols
 
-N_STREAMS = 29
+N_STREAMS = 30

@@ -13,7 +13,7 @@ from mesa.datacollection import DataCollector
 from citysim.kernels import parallel, people, streams
 from citysim.kernels.events import N_EVENT
 from citysim.kernels.offending import MAX_CANDIDATES
-from citysim.kernels.patrol import BEAT
+from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.kernels.random import address, stream_keys, uniform
 from citysim.model import start
@@ -30,6 +30,8 @@ from citysim.state.levers import Levers
 SUM_CHUNKS = 64  # float sums over people always use these chunks, whatever the threads
 HOT_SHARE_LEAST = 1
 STOP_LIMIT = 4096
+UNIT_LEVERS = {REACTIVE: "patrol.reactive_units", HOT_SPOT: "patrol.hot_spot_units",
+               BEAT: "patrol.beat_units", RANDOM: "patrol.random_units"}
 
 
 class CityModel(mesa.Model):
@@ -80,6 +82,7 @@ class CityModel(mesa.Model):
         self.programme = Programme({name: settings.policies[name] for name in policies}, settings,
                                    self.levers, tables, self.scale, settings.budget,
                                    settings.days)
+        self._start_guardians()
         self.choose_hot_places()
         self._start_mesa()
 
@@ -97,8 +100,8 @@ class CityModel(mesa.Model):
         self.offenders, self.role, self.groups = start.start_offenders(
             self.people, self.places, population.ties, settings, self.constants.course, seed)
         self.city_row = start.start_city(self.city.spec, settings, self.n_residents, self.scale)
-        self.guardians, self.guardian_rows = start.start_guardians(self.city_row, self.places)
-        self.beats = start.form_beats(self.places, int(settings.model.patrol.beat_places))
+        self.beats = start.form_beats(self.places, int(settings.model.patrol.beat_places),
+                                      settings.model.patrol.beat_cell)
         self.stock = start.start_stocks(self.people, self.households, len(self.places))
         self.home = np.ascontiguousarray(self.people.anchors[:self.n_residents, 0])
         self.groups_of_people = Groups(self.people, self.n_residents,
@@ -116,6 +119,13 @@ class CityModel(mesa.Model):
         self.base_efficacy = e.base - e.deprivation * need
         self.efficacy = self.base_efficacy.copy()
         self.age_factor = age_curve(settings.model)
+
+    def _start_guardians(self) -> None:
+        """Rows for every unit that the city and its policies can put on the street."""
+        most = {kind: self.programme.most(lever) * max(self.duty[kind == BEAT], default=0)
+                if self.duty else 0.0 for kind, lever in UNIT_LEVERS.items()}
+        self.guardians, self.guardian_rows = start.start_guardians(
+            self.city_row, self.places, {kind: n + 1 for kind, n in most.items()})
 
     def _start_scratch(self) -> None:
         """Working arrays that hold nothing beyond a step or a day."""
@@ -147,8 +157,9 @@ class CityModel(mesa.Model):
         self.units = 0
         self.home_hazard = np.zeros(n_offences)
         self.home_events = np.zeros((0, N_EVENT), np.int32)
-        late = m.domestic.late
-        self.home_weight = np.where(np.arange(24) >= 14, late / 10, (1 - late) / 14)
+        late, begins = m.domestic.late, m.domestic.late_from
+        self.home_weight = np.where(np.arange(24) >= begins, late / (24 - begins),
+                                    (1 - late) / begins)
         self.place_bounds = parallel.chunk_bounds(n_places, self.threads)
         self.people_bounds = parallel.chunk_bounds(n_people, self.threads, self.households.first)
         self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS)
@@ -230,7 +241,12 @@ class CityModel(mesa.Model):
         """Go on from where another model of the same city, parameters and seed stands."""
         source = other.state()
         for name, array in self.state().items():
-            array[...] = source[name]
+            if name.startswith("guardians."):  # policies may need more units than the other has
+                for kind, rows in self.guardian_rows.items():
+                    given = source[name][other.guardian_rows[kind]]
+                    array[rows][:len(given)] = given[:rows.stop - rows.start]
+            else:
+                array[...] = source[name]
         self.recorder = copy.deepcopy(other.recorder)
         self.step_index = other.step_index
         self.hot_places = other.hot_places.copy()
@@ -257,8 +273,12 @@ class CityModel(mesa.Model):
             return 0
         mean = strength * self.duty[kind == BEAT][int(self.calendar.hour(self.step_index))]
         rows = self.guardian_rows[kind]
-        extra = uniform(self.key(streams.UNITS), kind) < mean - int(mean)
-        return min(int(mean) + int(extra), rows.stop - rows.start)
+        units = int(mean) + int(uniform(self.key(streams.UNITS), kind) < mean - int(mean))
+        if units > rows.stop - rows.start:
+            raise RuntimeError(f"{units:,} patrol units on duty, while this run has rows for "
+                               f"{rows.stop - rows.start:,}: levers moved by hand went beyond "
+                               "what its policies can ask for")
+        return units
 
     def choose_hot_places(self) -> None:
         """The places of the hot-spot round, by recorded crime; none before any is recorded."""
@@ -320,7 +340,7 @@ class CityModel(mesa.Model):
         tables = (self.places, self.people, self.households, self.offenders, self.guardians)
         parts = {t.name: t.nbytes for t in tables}
         return {**parts, "routes": self.population.routes.nbytes,
-                "ties": self.population.ties.nbytes, "scratch": scratch,
+                "ties": self.population.ties.nbytes + self.population.tie_kinds.nbytes, "scratch": scratch,
                 "indices": self.world.regulars.nbytes + self.world.passers.nbytes
                 + self.world.first_household.nbytes}
 

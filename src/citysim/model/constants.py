@@ -30,6 +30,7 @@ class Offences:
     """The offence table as arrays, one entry per offence in the order of ``names``."""
 
     names: tuple[str, ...]
+    kinds: tuple[str, ...]
     form: np.ndarray
     level: np.ndarray
     half: np.ndarray
@@ -95,7 +96,7 @@ def read_offences(settings, scale: float) -> Offences:
     if not settings.model.domestic.enabled:
         level[form == HOUSEHOLD] = 0.0
     return Offences(
-        names=names, form=form, level=level, half=column("half"), beta=column("beta"),
+        names=names, kinds=tuple(rows[name]["kind"] for name in names), form=form, level=level, half=column("half"), beta=column("beta"),
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)),
         memory=column("memory", factor=float(near)), female=column("female"),
@@ -135,7 +136,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
     return Constants(
         watch=_watch(m, on, scale),
         target=Target(
-            meeting=m.opportunity.meeting, occupied=m.opportunity.occupied,
+            meeting=m.opportunity.meeting, rear_entry=m.opportunity.rear_entry, occupied=m.opportunity.occupied,
             night_vehicle=on["opportunity"] * m.opportunity.night_vehicle,
             disorder_feed=on["opportunity"] * m.opportunity.disorder_feed,
             youth_feed=on["opportunity"] * m.opportunity.youth_feed,
@@ -154,7 +155,9 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),
         harm=Harm(m.domestic.base, m.domestic.women_harm, m.domestic.men_hit,
-                  m.domestic.child_hit, m.domestic.late),
+                  m.domestic.child_hit, m.domestic.late, m.domestic.late_from,
+                  m.domestic.adult_from, m.domestic.child_below, m.domestic.campaign_pace,
+                  m.domestic.campaign_floor),
         exposure=Exposure(
             outdoors=m.guardianship.outdoors,
             step_seconds=step_hours * 3600.0, sober_friction=m.night.sober_friction,
@@ -173,7 +176,7 @@ def _watch(m, on, scale) -> Watch:
     g, f = m.guardianship, m.fear
     seen = float(on["guardianship"])
     return Watch(
-        outdoors=g.outdoors / scale, weigh=1.0 / scale, home_eyes=g.home_eyes / scale,
+        outdoors=g.outdoors / scale, green_outdoors=g.green_outdoors / scale, weigh=1.0 / scale, home_eyes=g.home_eyes / scale,
         shop_eyes=g.shop_eyes,
         venue_eyes=g.venue_eyes, service_eyes=g.service_eyes, host_eyes=g.host_eyes,
         saturation=g.saturation, blind=g.blind, disorder_loss=g.disorder_loss,
@@ -194,7 +197,7 @@ def _rounds(m, on, scale) -> Rounds:
         stop_young=p.stop_young,
         stop_foreign=p.stop_foreign, stop_women=p.stop_women,
         expected_quality=t.expected_quality, stop_trust=moved * t.stop,
-        contact_trust=moved * t.contact, city_share=t.city_share)
+        contact_trust=moved * t.contact, city_share=t.city_share, talk_from=p.talk_from)
 
 
 def _law(m, on, scale) -> Law:
@@ -229,7 +232,10 @@ def _course(m) -> Course:
         desist_job=life.desist_job, onset_base=life.onset_base, onset_neet=life.onset_neet,
         jobless_drive=o.jobless_drive, school_drive=o.school_drive,
         control_drive=o.control_drive, substance_drive=o.substance_drive,
-        norms_drive=o.norms_drive)
+        norms_drive=o.norms_drive, session_gain=life.session_gain,
+        session_fade=life.session_fade, control_aggression=m.night.aggression_control,
+        neet_below=life.neet_below, dropout_from=life.dropout_from, dropout_to=life.dropout_to,
+        desist_from=life.desist_from)
 
 
 def _tastes(m, on, step_hours) -> np.ndarray:

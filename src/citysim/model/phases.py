@@ -38,7 +38,7 @@ def clock(m) -> None:
         close_day(m)
     m.hour = m.calendar.now(t, m.scale, float(m.city_row.services_until[0]))
     m.hour_of_week = m.calendar.hour_of_week(t)
-    m.dark = int(m.hour.daylight < 0.5)
+    m.dark = int(m.hour.daylight < m.settings.model.clock.dark_below)
     m.place_rows[:, people.FLOW] = 0
     m.moved[:] = 0
     m.friction[:] = 0
@@ -59,7 +59,7 @@ def move(m) -> None:
     parallel_run = m.threads > 1
     (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
         m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services, s.retail,
-        s.green, s.leisure, s.shops, s.lighting, s.unease, k.tastes, k.sensitivity, m.drink_rate,
+        s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes, k.sensitivity, m.drink_rate,
         m.pull, m.drink)
     decay = travel_decay(m)
     mover = m.settings.model.fear
@@ -111,17 +111,37 @@ def guardians(m) -> None:
             kind, n, m.calendar.step_hours, m.step_index, m.key(streams.PATROL),
             m.key(streams.STOPS), k.rounds, float(c.stop_minutes[0]),
             float(c.contacts_per_hour[0]) * m.scale if kind == BEAT else 0.0,
-            float(c.procedural_quality[0]), float(c.consultation[0]), m.hot_places,
+            float(c.procedural_quality[0]), s.procedural_quality, float(c.consultation[0]),
+            m.hot_places,
             m.beats.start, m.beats.items, s.disorder, s.recorded, s.deterrence, s.patrol_minutes,
             m.neighbours.start, m.neighbours.items, m.place_rows, m.hour.step_seconds,
             m.world.first_household, m.households.first,
             m.households["size"], m.people.age, m.people.trust_police, m.people.trust_city,
             m.guardians.place[rows], m.stop_list, m.counts)
+    if m.duty:
+        visit_places(m)
     m.units = m.on_duty(REACTIVE, float(c.reactive_units[0]))
     rows = m.guardian_rows[REACTIVE]
     m.guardians.on_duty[rows] = np.arange(rows.stop - rows.start) < m.units
     patrol.work_off(m.calendar.step_hours, m.other_calls, m.settings.model.law.handling,
                     m.guardians.busy_minutes[rows], m.units)
+
+
+def visit_places(m) -> None:
+    """Visits to the places where officers have been told to be."""
+    s, h = m.places, m.households
+    chosen = np.flatnonzero(s.patrol_visits)
+    if not len(chosen):
+        return
+    clock_now = m.calendar.evening_clock(m.step_index)
+    evening = m.step_index // m.calendar.steps_per_day - (clock_now >= 24)
+    patrol.directed(
+        chosen, s.patrol_visits, s.visit_minutes, s.visit_from, s.visit_to, s.visit_contacts,
+        clock_now, m.calendar.step_hours, m.key(streams.VISITS, evening), m.key(streams.STOPS),
+        m.constants.rounds, m.scale, float(m.city_row.procedural_quality[0]),
+        s.procedural_quality, s.deterrence, s.patrol_minutes, m.neighbours.start,
+        m.neighbours.items, m.place_rows, m.hour.step_seconds, m.world.first_household, h.first,
+        h["size"], m.people.age, m.people.trust_police, m.people.trust_city, m.stop_list, m.counts)
 
 
 def observe_places(m) -> None:
@@ -132,12 +152,12 @@ def observe_places(m) -> None:
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
         s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
         s.closing_hour, s.services,
-        s.hosts, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
+        s.hosts, s.greenery, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
         s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
-        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes, m.attract,
-        m.value)
+        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes,
+        s.rear_closed, m.attract, m.value)
 
 
 def offenders(m) -> None:
@@ -186,7 +206,8 @@ def consequences(m) -> None:
     n_stops = int(m.counts[2])
     if n_stops:
         n = patrol.stop_people(n_stops, m.stop_list, m.key(streams.STOPS), m.constants.rounds,
-                               float(m.city_row.procedural_quality[0]), m.place_rows,
+                               float(m.city_row.procedural_quality[0]),
+                               m.places.procedural_quality, m.place_rows,
                                passers.start, passers.items, m.moved, p.group, p.foreign,
                                p.trust_police, p.stops, m.stopped)
         residents = m.stopped[:n][m.stopped[:n] < m.n_residents]
@@ -245,9 +266,11 @@ def close_day(m) -> None:
     minds(m, day)
     if m.settings.model.upkeep.enabled:
         s = m.places
-        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.stewardship, s.cleaning, s.works,
-                          s.upkeep,
-                          s.disorder)
+        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.remediation, s.stewardship,
+                          s.cleaning, s.works, s.upkeep, s.disorder)
+    if m.settings.model.domestic.enabled and m.places.norm_campaign.any():
+        life.shift_norms(m.constants.harm, m.places.norm_campaign, m.households.home,
+                         m.households.abuse_norms)
     m.places.recorded = m.places.recorded * m.constants.keep_recorded
     offending.fade_memories(m.offenders.memory, m.constants.keep_memory)
     aftermath.release(m.step_index, m.offenders.person, m.offenders.released_at, m.people.at,
@@ -302,10 +325,10 @@ def life_course(m, day: int) -> None:
     p, f, n = m.people, m.offenders, m.n_residents
     course = m.constants.course
     life.month(0, n, course, m.key(streams.WORK), m.key(streams.SCHOOL), p.age, p.employment,
-               p.programme, m.placed, p.self_control, p.timetable, m.timetable_work,
-               m.timetable_free)
+               p.programme, m.placed, p.self_control, p.skill, p.aggression, p.timetable,
+               m.timetable_work, m.timetable_free)
     life.propensities(course, f.person, f.latent, m.age_factor, p.age, p.employment,
-                      p.self_control, p.substance, p.norms, f.propensity)
+                      p.self_control, p.skill, p.substance, p.norms, f.propensity)
     life.roles(course, m.key(streams.ROLE), f.person, p.age, p.employment, f.active)
 
 

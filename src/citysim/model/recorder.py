@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 
 from citysim.kernels.events import N_EVENT
@@ -25,6 +27,8 @@ class Recorder:
         float64 (168, offences): expected offences by hour of the week.
     daily
         One dict a day: what :meth:`close_day` is given.
+    months
+        One dict a closed month: its first day, and by place what had piled up when it ended.
     sums
         float64 (cells, 7): last midnight's sums over residents (``kernels/perception.py``).
     out, stops
@@ -42,6 +46,7 @@ class Recorder:
         self.hourly = np.zeros((168, n_offences))
         self.day_hazard = np.zeros(n_offences)
         self.daily: list[dict] = []
+        self.months: list[dict] = []
         self.out = np.zeros(n_cells, np.int64)
         self.night_hours = 0.0
         self.presence = np.zeros((n_places, 3))     # person-hours by band: day, evening, night
@@ -64,6 +69,7 @@ class Recorder:
             array[:] = 0
         self.history.clear()
         self.daily.clear()
+        self.months.clear()
         self.contacts = self.visits = self.motivated = 0
 
     def close_day(self, **values) -> None:
@@ -77,6 +83,23 @@ class Recorder:
         self.day_hazard[:] = 0.0
         self.out[:] = 0
         self.night_hours = 0.0
+
+    def close_month(self, month: date, unease: np.ndarray, upkeep: np.ndarray) -> None:
+        """Keep what each place has come to; closing a month again replaces it.
+
+        Parameters
+        ----------
+        month
+            First day of the calendar month.
+        unease, upkeep
+            States of the places at its end.
+        """
+        if self.months and self.months[-1]["month"] == month:
+            self.months.pop()
+        self.months.append({
+            "month": month, "days": len(self.daily), "hazard": self.hazard.copy(),
+            "presence": self.presence[:, 2].copy(), "patrol": self.patrol.copy(),
+            "unease": unease.astype(float), "upkeep": upkeep.astype(float)})
 
     def all_events(self) -> np.ndarray:
         """All events of the window, int32 (n, 10)."""

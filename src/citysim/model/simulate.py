@@ -9,7 +9,7 @@ from citysim.config.settings import stable_hash
 from citysim.kernels import events as ev
 from citysim.kernels.perception import PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.model.city_model import CityModel
-from citysim.outcomes.record import DAYS_PER_YEAR, Record
+from citysim.outcomes.record import DAYS_PER_YEAR, TOTALS, Record
 from citysim.outcomes.registry import take_all
 
 
@@ -32,12 +32,18 @@ def simulate(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
     dict of pyarrow.Table
         ``outcomes``, ``daily``, ``places``, ``profile``, ``events`` (``docs/architecture.md``).
     """
+    model = run_model(settings, scenario, seed, world)
+    return tables_of(record_of(model), model)
+
+
+def run_model(settings, scenario, seed: int, world) -> CityModel:
+    """The model of one run at its end; arguments as for :func:`simulate`."""
     model = CityModel(settings, seed, scenario.policies, world)
     model.collecting = False
     model.take_over(_warmed_up(settings, seed, world))
     model.run_days(settings.days)
     model.finish()
-    return tables_of(record_of(model), model)
+    return model
 
 
 _warm: dict[tuple, CityModel] = {}
@@ -63,12 +69,16 @@ def _warmed_up(settings, seed: int, world) -> CityModel:
 def record_of(model: CityModel) -> Record:
     """What a finished model's measures are taken from."""
     r = model.recorder
+    if not r.months or r.months[-1]["days"] < len(r.daily):  # the window ends within a month
+        model.close_month()
     events = r.all_events()
     start = model.calendar.hour_of_week(0)
     hour = ((events[:, ev.STEP] * model.settings.step_hours).astype(np.int64) + start) % 168
     return Record(
         events=events, hour_of_week=hour, hazard=r.hazard, hourly=r.hourly, daily=r.daily,
-        offences=model.constants.offences.names, in_total=model.constants.offences.in_total,
+        months=r.months,
+        offences=model.constants.offences.names, kinds=model.constants.offences.kinds,
+        in_total=model.constants.offences.in_total,
         groups=model.groups_of_people, people=model.people, households=model.households,
         places=model.places, districts=model.city.districts, stops=r.stops, days=len(r.daily),
         scale=model.scale, bands=model.bands, patrol=r.patrol, presence=r.presence,
@@ -78,9 +88,11 @@ def record_of(model: CityModel) -> Record:
 
 
 def tables_of(record: Record, model: CityModel) -> dict[str, pa.Table]:
-    """The five result tables of a run."""
+    """The result tables of a run."""
     return {"outcomes": _outcomes(record), "daily": _daily(record, model),
-            "places": _places(record), "profile": _profile(record), "events": _events(record)}
+            "places": _places(record, model), "profile": _profile(record),
+            "events": _events(record),
+            "notes": pa.table({"note": pa.array(model.programme.notes, pa.string())})}
 
 
 def _outcomes(record) -> pa.Table:
@@ -93,8 +105,7 @@ def _outcomes(record) -> pa.Table:
 
 def _daily(record, model) -> pa.Table:
     all_events, totals = record.events, {t: record.select(t) for t in ("all", "all_but_vandalism")}
-    first = model.calendar.warmup_days * model.calendar.steps_per_day
-    day_of = (all_events[:, ev.STEP] - first) // model.calendar.steps_per_day
+    day_of = _day_of(all_events, model.calendar)
     per_day = 1e5 / record.n_residents * DAYS_PER_YEAR
     columns: dict[str, np.ndarray] = {}
     for name, chosen in totals.items():
@@ -122,23 +133,36 @@ def _daily(record, model) -> pa.Table:
         "value": pa.array(np.concatenate(list(columns.values())), pa.float64())})
 
 
-def _places(record) -> pa.Table:
-    n = len(record.places)
-    total = record.select("all")
-    there = np.isin(record.events[:, ev.OFFENCE], total)
-    columns = {
-        "crime.hazard.all": record.hazard[:, total].sum(axis=1),
-        "crime.hazard.all_but_vandalism":
-            record.hazard[:, record.select("all_but_vandalism")].sum(axis=1),
-        "crime.true.all": np.bincount(record.events[there, ev.PLACE], minlength=n).astype(float),
-        "safety.unease": record.places.unease_night.astype(float),
-        "night.presence": record.presence[:, 2], "place.upkeep": record.places.upkeep.astype(float),
-        "police.patrol_minutes": record.patrol,
-    }
-    return pa.table({
-        "place": pa.array(np.tile(np.arange(n, dtype=np.int32), len(columns)), pa.int32()),
-        "outcome": pa.array(np.repeat(list(columns), n), pa.string()),
-        "value": pa.array(np.concatenate(list(columns.values())), pa.float64())})
+def _places(record, model) -> pa.Table:
+    n, total = len(record.places), record.select("all")
+    treated = model.programme.reached_places.astype(float)
+    events = record.events[np.isin(record.events[:, ev.OFFENCE], total)]
+    day = _day_of(events, model.calendar)
+    parts, before = [], {"hazard": 0.0, "presence": 0.0, "patrol": 0.0, "days": 0}
+    for now in record.months:
+        here = (day >= before["days"]) & (day < now["days"])
+        # Sums run on through the window; a month's own part is the difference.
+        hazard, presence, patrol = (now[k] - before[k] for k in ("hazard", "presence", "patrol"))
+        columns = {
+            **{f"crime.hazard.{name}": hazard[:, record.select(name)].sum(axis=1)
+               for name in TOTALS},
+            "crime.true.all": np.bincount(events[here, ev.PLACE], minlength=n).astype(float),
+            "safety.unease": now["unease"], "night.presence": presence,
+            "place.upkeep": now["upkeep"], "police.patrol_minutes": patrol,
+            "policy.treated": treated,
+        }
+        parts.append(pa.table({
+            "month": pa.repeat(pa.scalar(now["month"], pa.date32()), n * len(columns)),
+            "place": pa.array(np.tile(np.arange(n, dtype=np.int32), len(columns)), pa.int32()),
+            "outcome": pa.array(np.repeat(list(columns), n), pa.string()),
+            "value": pa.array(np.concatenate(list(columns.values())), pa.float64())}))
+        before = now
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _day_of(events: np.ndarray, calendar) -> np.ndarray:
+    """Day of the evaluation window of each event."""
+    return events[:, ev.STEP] // calendar.steps_per_day - calendar.warmup_days
 
 
 def _profile(record) -> pa.Table:

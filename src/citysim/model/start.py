@@ -7,6 +7,7 @@ import math
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
 from citysim.config.errors import InputError
@@ -22,7 +23,7 @@ from citysim.state.csr import Ragged
 from citysim.state.table import Table
 
 YOUNG_BELOW, OLD_FROM = 25, 65  # age bands of the six travel groups
-SPARE_UNITS = 100               # guardians that policies may add before the table is full
+SPARE_UNITS = 100               # guardians beyond four times the city's own strength
 
 
 def normals(seed: int, purpose: int, n: int, kinds: int = 1) -> np.ndarray:
@@ -66,7 +67,10 @@ def start_places(places: Table, settings) -> None:
     So wear differs by place (a worn place is one that is used hard), and so does the disorder
     that the surroundings bring beside lost upkeep; neighbours know their street as it is.
     """
-    f, u = settings.model.fear, settings.model.upkeep
+    f, u, p = settings.model.fear, settings.model.upkeep, settings.model.patrol
+    places.visit_minutes = p.visit_minutes
+    places.visit_from, places.visit_to = p.visit_from, p.visit_to
+    _venue_areas(places, settings.model.observation.venue_radius)
     visits = places.cleaning / 7.0
     places.wear = u.mend * visits * (1 - places.upkeep) / np.maximum(1 - places.stewardship, 0.05)
     gone = np.minimum(1.0, u.clean * visits * (1 + places.stewardship))
@@ -77,6 +81,23 @@ def start_places(places: Table, settings) -> None:
     places.unease_night = np.clip(f.unease_disorder * places.disorder
                                   + f.unease_dark * (1 - places.lighting)
                                   + f.start_empty * f.unease_empty, 0, 1)
+
+
+def _venue_areas(places: Table, radius: float) -> None:
+    """Clusters of places with venues no further than ``radius`` (m) apart, the largest first."""
+    rows = np.flatnonzero(places.venues > 0)
+    places.venue_area, places.area_venues = -1, 0
+    if not len(rows):
+        return
+    here = np.column_stack((places.x[rows], places.y[rows])).astype("f8")
+    one, other = cKDTree(here).query_pairs(radius, output_type="ndarray").reshape(-1, 2).T
+    n, label = connected_components(csr_array((np.ones(len(one)), (one, other)),
+                                              shape=(len(rows), len(rows))), directed=False)
+    venues = np.bincount(label, places.venues[rows], n)
+    rank = np.empty(n, np.int64)
+    rank[np.argsort(-venues, kind="stable")] = np.arange(n)
+    places.venue_area[rows] = rank[label]
+    places.area_venues[rows] = venues[label]
 
 
 def start_offenders(people: Table, places: Table, ties: Ragged, settings, course,
@@ -102,7 +123,8 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
     z = ndtri(u[chosen, 2])
     offenders.latent = np.exp(m.spread * z - 0.5 * m.spread ** 2)
     propensities(course, chosen, offenders.latent, curve, people.age, people.employment,
-                 people.self_control, people.substance, people.norms, offenders.propensity)
+                 people.self_control, people.skill, people.substance, people.norms,
+                 offenders.propensity)
     if len(chosen):
         offenders.latent = offenders.latent / offenders.propensity.mean()
         offenders.propensity = offenders.propensity / offenders.propensity.mean()
@@ -187,28 +209,35 @@ def start_city(spec, settings, n_residents: int, scale: float) -> Table:
     return city
 
 
-def start_guardians(city: Table, places: Table) -> tuple[Table, dict[int, slice]]:
-    """Rows for as many units as may be on duty, by strategy; they start spread over the city."""
+def start_guardians(city: Table, places: Table,
+                    most: dict[int, float]) -> tuple[Table, dict[int, slice]]:
+    """Rows for as many units as may be on duty, by strategy; they start spread over the city.
+
+    ``most`` is the largest number of units of each strategy that can be out at once.
+    """
     counts = {REACTIVE: city.reactive_units, HOT_SPOT: city.hot_spot_units,
               BEAT: city.beat_units, RANDOM: city.random_units}
+    usual = {kind: math.ceil(4 * float(count[0])) + SPARE_UNITS for kind, count in counts.items()}
     slices, at = {}, 0
-    for kind, count in counts.items():
-        room = math.ceil(4 * float(count[0])) + SPARE_UNITS
-        slices[kind] = slice(at, at + room)
-        at += room
+    for kind, room in usual.items():
+        slices[kind] = slice(at, at + max(room, math.ceil(most[kind])))
+        at = slices[kind].stop
     guardians = Table("guardians", GUARDIANS, at)
     for kind, rows in slices.items():
         guardians.kind[rows] = kind
         guardians.force[rows] = kind == BEAT
         n = rows.stop - rows.start
-        guardians.place[rows] = (np.arange(n) * max(1, len(places) // n)) % len(places)
+        # The spacing is that of the usual number: more rows move nobody.
+        guardians.place[rows] = (np.arange(n) * max(1, len(places) // usual[kind])) % len(places)
     guardians.district = places.district[guardians.place]
     return guardians, slices
 
 
-def form_beats(places: Table, size: int) -> Ragged:
-    """Beats: compact runs of places inside a district, the most deprived first."""
-    cell = 400.0  # metres; keeps a beat within walking distance
+def form_beats(places: Table, size: int, cell: float) -> Ragged:
+    """Beats: compact runs of places inside a district, the most deprived first.
+
+    ``cell`` (m) is the width of the strips that keep a beat within walking distance.
+    """
     order = np.lexsort((places.y, np.floor(places.x / cell), places.district))
     beat = np.empty(len(places), np.int64)
     n = max(1, round(len(places) / size))

@@ -11,6 +11,8 @@ from citysim.kernels import events as ev
 
 DAYS_PER_YEAR = 365.0
 BANDS = ("day", "evening", "night")
+BY_KIND = ("property", "violence")
+TOTALS = ("all", "all_but_vandalism", *BY_KIND)
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,11 @@ class Record:
         Expected offences by (place, offence) and by (hour of the week, offence).
     daily
         One dict per day (see ``model/recorder.py``).
-    offences, in_total
-        Ids in column order; which of them count in totals.
+    months
+        One dict per calendar month of the window: ``month`` (its first day), ``days`` of the
+        window so far, sums by place so far, states of the places at its end.
+    offences, kinds, in_total
+        Ids in column order; property, violence or disorder; which of them count in totals.
     groups
         ``model.groups.Groups``: names, sizes, cells.
     people, households, places
@@ -58,7 +63,9 @@ class Record:
     hazard: np.ndarray
     hourly: np.ndarray
     daily: list[dict]
+    months: list[dict]
     offences: tuple[str, ...]
+    kinds: tuple[str, ...]
     in_total: np.ndarray
     groups: Any
     people: Any
@@ -88,9 +95,11 @@ class Record:
         return 1e5 / self.n_residents * DAYS_PER_YEAR / max(1, self.days)
 
     def select(self, offence: str) -> np.ndarray:
-        """Columns of an offence, of ``all`` that count in totals, or without vandalism."""
+        """Columns of an offence, or of those that count in one of :data:`TOTALS`."""
         if offence == "all":
             return np.flatnonzero(self.in_total)
+        if offence in BY_KIND:
+            return np.flatnonzero(self.in_total & (np.array(self.kinds) == offence))
         if offence == "all_but_vandalism":
             keep = self.in_total & (np.array(self.offences) != "vandalism")
             return np.flatnonzero(keep)
@@ -98,8 +107,8 @@ class Record:
 
     @property
     def totals(self) -> tuple[str, ...]:
-        """Offence ids and the two totals."""
-        return (*self.offences, "all", "all_but_vandalism")
+        """Offence ids and the totals."""
+        return (*self.offences, *TOTALS)
 
     def victim_cells(self, chosen: np.ndarray) -> np.ndarray:
         """Chosen events by the cell of their victim, float64 (cells); residents only."""

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from citysim.config.errors import InputError, closest_match
 
-NOT_MEASURES = ("registry", "record")
+NOT_MEASURES = ("registry", "record", "tables")
+_TOTALS = {"all": "all crime", "all_but_vandalism": "all crime but vandalism",
+           "property": "crime against property", "violence": "violence and robbery"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,7 @@ def describe(outcome: str) -> Measure:
                          closest=closest_match(outcome, _measures))
     family = _measures[max(beginnings, key=len)]
     rest = outcome[len(max(beginnings, key=len)):]
-    name = {"all": "all crime", "all_but_vandalism": "all crime but vandalism"}.get(
-        rest, rest.replace("_", " "))
+    name = _TOTALS.get(rest, rest.replace("_", " "))
     return Measure(f"{family.label}: {name}", family.unit, family.better, family.doc)
 
 

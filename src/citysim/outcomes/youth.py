@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from citysim.outcomes.record import Record
 from citysim.outcomes.registry import Measure, register
-
-NEET = 4
+from citysim.state.columns import NEET
 
 
 @register({

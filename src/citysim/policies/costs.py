@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from citysim.config.errors import InputError, closest_match
-from citysim.policies.policy import plain
-from citysim.state.columns import KINDS
+from citysim.policies.policy import Policy, plain
+from citysim.state.columns import RESIDENT
 from citysim.state.levers import LEVERS, TABLES, Levers, Modifier, find_lever
 from citysim.state.table import Table
 
@@ -43,7 +43,7 @@ class UnitCost(BaseModel):
 
 
 class Accounting(BaseModel):
-    """How costs are spread over time and how far the dose is searched."""
+    """How costs are spread over time, how far the dose is searched and when that is noted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,6 +52,7 @@ class Accounting(BaseModel):
     minutes_per_hour: Annotated[float, Field(gt=0)]
     tolerance: Annotated[float, Field(gt=0, lt=1)]
     dose_limit: Annotated[float, Field(ge=1)]
+    dose_warning: Annotated[float, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Prices:
 
 
 def read_prices(data: Any) -> Prices:
-    """Read the ``levers`` settings: ``<group>: <lever>: {control, capital, ...}``.
+    """Read the ``prices`` settings: ``<group>: <lever>: {control, capital, ...}``.
 
     Parameters
     ----------
@@ -149,12 +150,16 @@ class Meter:
         self.levers, self.tables, self.prices = levers, tables, prices
         self.residents = 0.0
         if "people" in tables:
-            resident = tables["people"].kind == KINDS.index("resident")
+            resident = tables["people"].kind == RESIDENT
             self.residents = float(np.count_nonzero(resident)) / scale
         self.households = len(tables["households"]) / scale if "households" in tables else 0.0
 
-    def units(self, modifier: Modifier, weight) -> float:
-        """Units put in place by a modifier of places or of the city, at a weight."""
+    def units(self, modifier: Modifier, weight, policy: Policy | None = None) -> float:
+        """Units put in place by a modifier of places or of the city, at a weight.
+
+        A column to count by that ``policy`` itself moves counts as the policy sets it (visits
+        by the minutes that this policy makes them last).
+        """
         price = self.prices.of(modifier.lever)
         rows = slice(None) if modifier.rows is None else modifier.rows
         before = self.levers.base(modifier.lever)[rows].astype("f8")
@@ -166,13 +171,19 @@ class Meter:
                 per_hour = self.prices.accounting.minutes_per_hour
                 before, after = per_hour / before, per_hour / after
             amount = np.abs(after - before)
-        return float(np.sum(amount * self._times(modifier.lever, price, rows)))
+        return float(np.sum(amount * self._times(modifier, price, policy)))
 
-    def _times(self, lever: str, price: UnitCost, rows):
+    def _times(self, modifier: Modifier, price: UnitCost, policy: Policy | None):
+        lever = modifier.lever
+        rows = slice(None) if modifier.rows is None else modifier.rows
         if price.times is None:
             return 1.0
         if price.times in CITY_SIZES:
             return getattr(self, price.times)
+        for m in policy.measures if policy else ():
+            if (LEVERS[m.lever].table, LEVERS[m.lever].column) == (LEVERS[lever].table,
+                                                                   price.times):
+                return self.levers.reach(Modifier(m.lever, m.op, m.amount, modifier.rows))
         return self.tables[LEVERS[lever].table][price.times][rows].astype("f8")
 
 

@@ -14,11 +14,14 @@ from citysim.kernels.random import draw
 from citysim.kernels.targeting import keyed_uniforms
 from citysim.policies.budget import Dose, share_out, solve_dose
 from citysim.policies.costs import Ledger, Meter, Prices, read_prices
+from citysim.policies.notes import on_clock, on_dose, on_reach
 from citysim.policies.plan import Clock, Deployment, Part
 from citysim.policies.policy import Policy, Target, parse_policy
-from citysim.policies.targeting import Choice, choose
+from citysim.policies.targeting import Choice, choose, named
 from citysim.state.levers import LEVERS, Levers
 from citysim.state.table import Table
+
+REACHED = ("places", "people")  # tables with rows to reach; the city is one row
 
 
 @dataclass
@@ -74,6 +77,9 @@ class Programme:
 
     Notes
     -----
+    ``notes`` fills with sentences on what a reader should know: measures that reach no one or
+    begin after the window, budgets that buy many times the plan.
+
     Doses are solved on the first day, on the state of that day, so that a plan can follow
     recorded crime. A policy's sites are chosen once, when its first measure of that target
     starts. A place in a programme is paid for until the measure ends, also after the person
@@ -86,7 +92,7 @@ class Programme:
                  shares: Mapping[str, float] | None = None):
         self.policies = {name: p if isinstance(p, Policy) else parse_policy(name, p)
                          for name, p in policies.items()}
-        source = settings["levers"] if isinstance(settings, Mapping) else settings.levers
+        source = settings["prices"] if isinstance(settings, Mapping) else settings.prices
         self.prices = read_prices(source)
         validate(self.policies, self.prices)
         if budget is not None and not (np.isfinite(budget) and budget >= 0):
@@ -103,6 +109,16 @@ class Programme:
         self._chosen: dict[tuple[str, Target], Choice] = {}
         self._wanted: dict[tuple[str, Target], float] = {}
         self._active: dict[tuple[str, int], _Running] = {}
+        self._reached: dict[tuple[str, str], np.ndarray] = {}
+
+    @property
+    def reached_places(self) -> np.ndarray:
+        """Whether any measure has acted on a place so far, bool (places)."""
+        reached = np.zeros(len(self.tables["places"]), bool)
+        for (_, table), rows in self._reached.items():
+            if table == "places":
+                reached[rows] = True
+        return reached
 
     def advance(self, day: int, key) -> frozenset[str]:
         """Do what is due on a day, before its first step.
@@ -132,12 +148,51 @@ class Programme:
                     self._continue(self._active[name, i], day, share, _mixed(key, name))
         return self.levers.apply()
 
+    def most(self, lever: str) -> float:
+        """The largest value that a lever of the city can reach under these policies.
+
+        An upper bound that is known before doses are solved: every policy spends its whole
+        budget on what it does city-wide, and only changes that raise the value count.
+        """
+        modifiers = [part.deploy(self._most_dose(name), None, self.scale).modifier
+                     for name, parts in self._parts.items() for part in parts
+                     if part.measure.lever == lever]
+        return self.levers.most(lever, modifiers)
+
+    def _most_dose(self, name: str) -> float:
+        """A dose that the policy cannot exceed, from its city-wide measures alone."""
+        given, budget = self.policies[name].dose, self._budgets[name]
+        if budget is None:
+            return given
+        parts = [p for p in self._parts[name] if p.target is None]
+
+        def cost(dose):
+            return float(sum(sum(c.sum() for c in p.costs(p.deploy(dose, None, self.scale),
+                                                          self.meter, self.days)) for p in parts))
+        rules = self.prices.accounting
+        if given and cost(rules.dose_limit) <= budget:
+            return rules.dose_limit
+        return solve_dose(cost, given, budget, rules).dose * (1 + rules.tolerance)
+
     def summary(self) -> list[dict[str, Any]]:
-        """Per policy: dose, budget, planned and spent EUR, and what could not be spent."""
+        """Per policy: dose, money and reach.
+
+        Money in EUR: budget, planned, spent, and what could not be spent. Reach: ``places`` and
+        ``people`` that the measures started up to now act on once their ramps are over (people
+        of the real city), ``None`` where no measure is about them.
+        """
         spent = self.ledger.totals("policy")
         return [{"policy": name, "dose": d.dose, "budget_eur": d.budget,
                  "planned_eur": d.planned_eur, "spent_eur": spent.get(name, 0.0),
-                 "unspendable_eur": d.unspendable} for name, d in self.doses.items()]
+                 "unspendable_eur": d.unspendable,
+                 **{table: self._reach(name, table) for table in REACHED}}
+                for name, d in self.doses.items()]
+
+    def _reach(self, name: str, table: str) -> float | None:
+        if all(LEVERS[p.measure.lever].table != table for p in self._parts[name]):
+            return None
+        return len(self._reached.get((name, table), ())) / (
+            self.scale if table == "people" else 1.0)
 
     def _share(self, budget, shares) -> dict[str, float | None]:
         if budget is None:
@@ -150,7 +205,10 @@ class Programme:
         amount = measure.amount
         if measure.per_residents is not None:
             amount *= self.meter.residents / measure.per_residents
-        return Part(policy, measure, policy.target_of(measure), Clock(*policy.clock_of(measure)),
+        target = policy.target_of(measure)
+        if target is not None and target.rows is not None:
+            named(target, self.tables[target.table], f"{policy.where}, target")
+        return Part(policy, measure, target, Clock(*policy.clock_of(measure)),
                     self.prices.of(measure.lever), amount)
 
     def _solve(self, key) -> None:
@@ -162,9 +220,6 @@ class Programme:
             for part, choice in plans:
                 if choice is not None:
                     self._wanted[name, _frozen(part.target)] = choice.wanted
-                    if not choice.wanted:
-                        self.notes.append(f"{name}: no row of '{part.target.table}' fits the "
-                                          f"target of {part.measure.lever}")
 
             def cost(dose, plans=plans):
                 return float(sum(sum(c.sum() for c in part.costs(
@@ -173,6 +228,10 @@ class Programme:
             given, budget = self.policies[name].dose, self._budgets[name]
             self.doses[name] = Dose(given, cost(given) if given else 0.0) if budget is None else \
                 solve_dose(cost, given, budget, self.prices.accounting)
+            if self.doses[name].dose > 0:
+                self.notes += on_dose(name, given, self.doses[name],
+                                      self.prices.accounting.dose_warning)
+                self.notes += [note for part in parts for note in on_clock(part, self.days)]
 
     def _start(self, part: Part, key) -> _Running:
         """Choose rows and put the measure's costs in order of days."""
@@ -190,8 +249,15 @@ class Programme:
         whole = np.sum(part.costs(spent, self.meter, self.days), axis=0)
         capital, running = part.costs(delivered, self.meter, self.days)
         out = _Running(part, delivered, capital, running, whole - capital - running)
-        if delivered.modifier.rows is not None:
-            out.left = np.zeros(len(delivered.modifier.rows), dtype=bool)
+        rows, table = delivered.modifier.rows, LEVERS[part.measure.lever].table
+        if rows is not None:
+            self.notes += on_reach(part, len(choice.rows), delivered)
+            out.left = np.zeros(len(rows), dtype=bool)
+        elif table in REACHED:
+            rows = np.arange(len(self.tables[table]))
+        if table in REACHED:
+            before = self._reached.get((policy.name, table), rows)
+            self._reached[policy.name, table] = np.union1d(before, rows)
         return out
 
     def _continue(self, at: _Running, day: int, share: float, key) -> None:

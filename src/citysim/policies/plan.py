@@ -89,6 +89,8 @@ class Part:
         place may then be a part of a site, and the last paid place in a programme a part of a
         year (the people enrolled are rounded to whole ones). Elsewhere it multiplies the change.
         """
+        if not self.measure.scales:
+            dose = float(dose > 0) if choice is None or not self.target.counted else dose
         label = f"{self.policy.name}.{self.policy.measures.index(self.measure)}"
         modifier = Modifier(self.measure.lever, self.measure.op, self.amount, None, dose, label)
         if choice is None:
@@ -106,7 +108,7 @@ class Part:
         sites = min(choice.wanted * dose, float(len(choice.rows)))
         rows = choice.rows[:math.ceil(sites)]
         weight = np.ones(len(rows))
-        if len(rows):
+        if len(rows) and self.measure.scales:
             weight[-1] = sites - (len(rows) - 1)
         return Deployment(replace(modifier, rows=rows, weight=weight))
 
@@ -130,4 +132,4 @@ class Part:
             return deployment.persons * share
         if modifier.neutral:
             return 0.0
-        return meter.units(modifier, modifier.weight * share)
+        return meter.units(modifier, modifier.weight * share, self.policy)

@@ -26,6 +26,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Day = Annotated[int, Field(ge=0)]
+Row = Annotated[int, Field(ge=0)]
 
 
 class _Strict(BaseModel):
@@ -83,10 +84,12 @@ class Target(_Strict):
     columns to weights, each column then divided by its largest absolute value), ``high`` or
     ``low`` first, and the first ``share`` or ``count`` of them are taken. ``accuracy`` below 1
     mixes that order with luck. With ``area``, share and count are of centres and everything
-    near them is taken too. Without share or count all rows that pass are taken.
+    near them is taken too. Without share or count all rows that pass are taken. ``rows`` names
+    the rows themselves, in order of priority, and takes the place of all of this.
     """
 
     table: Literal["places", "people"]
+    rows: list[Row] | None = None
     filter: list[Condition] = []
     rank_by: str | dict[str, float] | None = None
     order: Literal["high", "low"] = "high"
@@ -107,6 +110,11 @@ class Target(_Strict):
             raise ValueError("area goes with table: places")
         if self.area is not None and not self.counted:
             raise ValueError("area needs share or count (of its centres)")
+        if self.rows is not None:
+            if self.model_fields_set - {"table", "rows"}:
+                raise ValueError("rows are the whole choice: no filter, rank, share or area beside")
+            if len(set(self.rows)) != len(self.rows):
+                raise ValueError("names a row twice")
         return self
 
     @property
@@ -139,7 +147,8 @@ class Measure(_Strict):
     """One lever moved in one way.
 
     ``per_residents`` makes the amount one for each so many residents. ``dropout`` is the
-    share of those enrolled who leave in a month.
+    share of those enrolled who leave in a month. ``scales: false`` is for instructions (how
+    long, from when): the dose does not multiply them.
     """
 
     lever: str
@@ -148,6 +157,7 @@ class Measure(_Strict):
     target: Target | None = None
     when: When = When()
     dropout: Share = 0.0
+    scales: bool = True
 
     @property
     def op(self) -> str:
@@ -186,10 +196,13 @@ class Policy(_Strict):
         return f"configs/policy/{self.name}.yaml"
 
     def target_of(self, measure: Measure) -> Target | None:
-        """The measure's own target, else the policy's if it is about the same table."""
-        if measure.target is not None:
-            return measure.target
+        """The measure's own target, else the policy's if it is about the same table.
+
+        Rows that the policy's target names hold for every measure of that table.
+        """
         same = self.target is not None and self.target.table == LEVERS[measure.lever].table
+        if measure.target is not None and not (same and self.target.rows is not None):
+            return measure.target
         return self.target if same else None
 
     def clock_of(self, measure: Measure) -> tuple[int, int, int | None]:
@@ -211,6 +224,21 @@ def plain(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [plain(v) for v in data]
     return data
+
+
+def with_rows(data: Mapping[str, Any], table: str, rows) -> dict[str, Any]:
+    """A policy's content with all its measures of one table acting on named rows.
+
+    Parameters
+    ----------
+    data
+        The content of the YAML (``settings.policies[name]``).
+    table
+        ``places`` or ``people``.
+    rows
+        Distinct row indices, in order of priority.
+    """
+    return {**data, "target": {"table": table, "rows": [int(r) for r in rows]}}
 
 
 def parse_policy(name: str, data: Mapping[str, Any]) -> Policy:

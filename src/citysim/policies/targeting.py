@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from citysim.config.errors import InputError
 from citysim.kernels.targeting import blurred_priority, keyed_uniforms
 from citysim.policies.policy import Condition, Target, code_of
 from citysim.state import columns
@@ -39,7 +40,7 @@ def residents(tables: dict[str, Table], scale: float) -> float:
     """Residents of the real city: those in the table divided by the sampled share."""
     if "people" not in tables:
         return 0.0
-    return np.count_nonzero(tables["people"].kind == columns.KINDS.index("resident")) / scale
+    return np.count_nonzero(tables["people"].kind == columns.RESIDENT) / scale
 
 
 def select(target: Target, tables: dict[str, Table], key, scale: float = 1.0) -> np.ndarray:
@@ -69,6 +70,8 @@ def choose(target: Target, tables: dict[str, Table], key, scale: float = 1.0) ->
     """The order of all rows that the target could take; arguments as in :func:`select`."""
     table = tables[target.table]
     real = scale if target.table == "people" else 1.0
+    if target.rows is not None:
+        return Choice(named(target, table), len(target.rows) / real)
     rows = np.flatnonzero(_passes(table, target.filter))
     score, luck = _scores(target, table, rows, key)
     order = np.lexsort((luck, -score))
@@ -89,13 +92,25 @@ def choose(target: Target, tables: dict[str, Table], key, scale: float = 1.0) ->
     return _with_surroundings(table, rows, wanted, target)
 
 
+def named(target: Target, table: Table, where: str = "target") -> np.ndarray:
+    """The rows that a target names; raises :class:`InputError` where the city lacks one."""
+    rows = np.array(target.rows, dtype="i8")
+    size = len(table)
+    if table.name == "people":
+        size = np.count_nonzero(table.kind == columns.RESIDENT)  # residents stand first
+    if len(rows) and rows.max() >= size:
+        raise InputError(f"row {rows.max()} is named, which this city does not have",
+                         where=f"{where}.rows", allowed=f"0 to {size - 1} of {target.table}")
+    return rows
+
+
 def _passes(table: Table, conditions: list[Condition]) -> np.ndarray:
     """Which rows meet all conditions; people are free residents unless ``kind`` is named."""
     mask = np.ones(len(table), dtype=bool)
     if table.name == "people":
         mask &= table.status == 0
         if all(c.column != "kind" for c in conditions):
-            mask &= table.kind == columns.KINDS.index("resident")
+            mask &= table.kind == columns.RESIDENT
     for c in conditions:
         mask &= _meets(_column(table, c.column), c)
     return mask
@@ -125,7 +140,7 @@ def _column(table: Table, name: str) -> np.ndarray:
     use, neet and poverty: a screening score, not a forecast.
     """
     if name == "neet":
-        return (table.employment == columns.EMPLOYMENT.index("neet")).astype("f8")
+        return (table.employment == columns.NEET).astype("f8")
     if name == "poverty":
         q = table.columns["quintile"]
         return (q.high - table.quintile.astype("f8")) / (q.high - q.low)

@@ -13,10 +13,9 @@ import numpy as np
 
 from citysim.kernels.synthesis import gravity_choice, group_by
 from citysim.population.draws import Draws
-from citysim.population.margins import CHILD, EMPLOYED, STUDENT
+from citysim.state.columns import CHILD, COMMUTER, EMPLOYED, RESIDENT, STUDENT, VISITOR
 from citysim.state.table import Table
 
-RESIDENT, COMMUTER, VISITOR = 0, 1, 2
 _PARK_UNIT = 100.0  # metres of street beside a park that count as one attraction
 
 

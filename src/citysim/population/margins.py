@@ -10,9 +10,8 @@ from scipy.special import ndtr
 
 from citysim.city.apportion import largest_remainder
 from citysim.city.spec import AGE_BANDS, EDUCATION_LEVELS, HOUSEHOLD_SIZES, District
-from citysim.state.columns import EMPLOYMENT
+from citysim.state.columns import EMPLOYED, NEET, STUDENT, UNEMPLOYED
 
-CHILD, STUDENT, EMPLOYED, UNEMPLOYED, NEET, RETIRED, INACTIVE = range(len(EMPLOYMENT))
 BAND_STARTS = np.array([int(band.rstrip("+").split("-")[0]) for band in AGE_BANDS])
 QUINTILES = 5
 _CUT_ROUNDS = 60  # bisection steps: enough to halve any bracket down to float precision

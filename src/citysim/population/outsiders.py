@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from citysim.config.errors import InputError
-from citysim.population.anchors import COMMUTER, VISITOR
 from citysim.population.draws import Draws
-from citysim.population.margins import EMPLOYED
+from citysim.state.columns import COMMUTER, EMPLOYED, VISITOR
 from citysim.state.table import Table
 
 

@@ -14,19 +14,19 @@ import numpy as np
 
 from citysim.population.draws import Draws
 from citysim.population.households import Draft, choose_exactly
-from citysim.population.margins import (
+from citysim.population.margins import Targets, employment_counts
+from citysim.state.columns import (
     CHILD,
     EMPLOYED,
     INACTIVE,
+    LOWER,
     NEET,
     RETIRED,
     STUDENT,
+    TERTIARY,
     UNEMPLOYED,
-    Targets,
-    employment_counts,
+    UPPER,
 )
-
-LOWER, UPPER, TERTIARY = 0, 1, 2
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 
 from citysim.config.errors import InputError
 from citysim.kernels import streams
-from citysim.population.anchors import RESIDENT, place_anchors
+from citysim.population.anchors import place_anchors
 from citysim.population.draws import Draws
 from citysim.population.homes import assign_homes
 from citysim.population.households import form_households
@@ -21,7 +21,7 @@ from citysim.population.ties import tie_residents
 from citysim.population.timetables import assign_timetables, read_timetables
 from citysim.population.traits import draw_traits
 from citysim.population.travel import lay_routes, riders
-from citysim.state.columns import HOUSEHOLDS, PEOPLE
+from citysim.state.columns import HOUSEHOLDS, PEOPLE, RESIDENT, TIE_KINDS
 from citysim.state.csr import Ragged
 from citysim.state.table import Table
 
@@ -40,6 +40,9 @@ class Population:
         By home place; members stand together in ``people``.
     ties
         For every resident the residents known, symmetric.
+    tie_kinds
+        What each tie is, uint8 aligned with ``ties.items``: codes of
+        :data:`citysim.state.columns.TIE_KINDS`, the closest where two people are tied twice.
     routes
         Places walked from home to each anchor, four routes a person (uint16).
     timetables
@@ -52,6 +55,7 @@ class Population:
     people: Table
     households: Table
     ties: Ragged
+    tie_kinds: np.ndarray
     routes: np.ndarray
     timetables: np.ndarray
     fit: list[MarginFit] = field(default_factory=list)
@@ -69,8 +73,8 @@ class Population:
     def nbytes(self) -> dict[str, int]:
         """Bytes held by part."""
         return {"people": self.people.nbytes, "households": self.households.nbytes,
-                "ties": self.ties.nbytes, "routes": self.routes.nbytes,
-                "timetables": self.timetables.nbytes}
+                "ties": self.ties.nbytes, "tie_kinds": self.tie_kinds.nbytes,
+                "routes": self.routes.nbytes, "timetables": self.timetables.nbytes}
 
     def route(self, person: int, anchor: int) -> np.ndarray:
         """Places walked from home to anchor 1 to 4, home first."""
@@ -106,6 +110,8 @@ class Population:
             "routes add up": int(p.hops.sum(dtype=np.int64)) == len(self.routes),
             "ties in range": len(self.ties.items) == 0
                              or 0 <= self.ties.items.min() <= self.ties.items.max() < n,
+            "every tie has a kind": len(self.tie_kinds) == len(self.ties.items)
+                                    and int(self.tie_kinds.max(initial=0)) < len(TIE_KINDS),
             "timetables in range": int(p.timetable.max(initial=0)) < len(self.timetables),
         }
         broken = [name for name, holds in checks.items() if not holds]
@@ -158,9 +164,10 @@ def build_population(city, spec, parameters: Any, seed: int, scale: float = 1.0)
     assign_timetables(people, city.places, p, draws)
     draw_traits(people, p, Draws(seed, streams.TRAITS))
     routes = lay_routes(city, people, rides, p)
-    ties = tie_residents(city.places, people, households, n, p, Draws(seed, streams.TIES))
+    ties, kinds = tie_residents(city.places, people, households, n, p,
+                                Draws(seed, streams.TIES))
     fit = measure_fit(targets, people, households, district, p)
-    return Population(people, households, ties, routes, timetables, fit)
+    return Population(people, households, ties, kinds, routes, timetables, fit)
 
 
 def _checked(city, spec, scale):

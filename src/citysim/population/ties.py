@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from citysim.kernels.synthesis import household_pairs, symmetric_rows
+from citysim.kernels.synthesis import household_pairs, mark_rows, symmetric_rows
 from citysim.population.draws import Draws
-from citysim.population.margins import CHILD, EMPLOYED, STUDENT
+from citysim.state.columns import CHILD, EMPLOYED, STUDENT, TIE_KINDS
 from citysim.state.csr import Ragged
 from citysim.state.table import Table
 
@@ -22,8 +22,8 @@ _AGE_SPAN = 128  # above any age: packs age into a sorting key
 
 
 def tie_residents(places: Table, people: Table, households: Table, n_residents: int,
-                  parameters: SimpleNamespace, draws: Draws) -> Ragged:
-    """Symmetric ties among residents, int32 rows without duplicates.
+                  parameters: SimpleNamespace, draws: Draws) -> tuple[Ragged, np.ndarray]:
+    """Symmetric ties among residents, and what each of them is.
 
     Parameters
     ----------
@@ -31,6 +31,12 @@ def tie_residents(places: Table, people: Table, households: Table, n_residents: 
         Tables with homes, anchors and members in place.
     n_residents
         Rows of people that are residents.
+
+    Returns
+    -------
+    ties, kinds
+        int32 rows without duplicates; for each of their items the code of its kind in
+        ``TIE_KINDS`` (uint8). Who is tied in two ways counts as the closer of them.
     """
     p, n = parameters.ties, n_residents
     age = people.age[:n].astype(np.int64)
@@ -42,22 +48,27 @@ def tie_residents(places: Table, people: Table, households: Table, n_residents: 
     learning = (work == CHILD) | (work == STUDENT)
     # Class mates are of one age; colleagues of any.
     peers = day * _AGE_SPAN + np.where(learning, age + 1, 0)
+    code = {kind: np.uint8(i) for i, kind in enumerate(TIE_KINDS)}
+    everyone = np.ones(n, bool)
     lines = (
-        ("kin", district * 2 + people.foreign[:n], np.ones(n, bool), p.kin),
-        ("neighbours", cell[home] * _AGE_SPAN + band, np.ones(n, bool), p.neighbours),
-        ("work_or_school", peers, learning | (work == EMPLOYED), p.work_or_school),
-        ("leisure", evening * _AGE_SPAN + band, ~(work == CHILD), p.leisure),
+        ("kin", district * 2 + people.foreign[:n], everyone, p.kin, code["kin"]),
+        ("neighbours", cell[home] * _AGE_SPAN + band, everyone, p.neighbours, code["neighbour"]),
+        ("work_or_school", peers, learning | (work == EMPLOYED), p.work_or_school,
+         np.where(learning, code["school"], code["work"])),
+        ("leisure", evening * _AGE_SPAN + band, ~(work == CHILD), p.leisure, code["friend"]),
     )
     size = households["size"].astype(np.int64)
     n_pairs = int((size * (size - 1) // 2).sum())
-    one, other = np.empty(n_pairs, np.int32), np.empty(n_pairs, np.int32)
-    household_pairs(households.first, size, one, other)
-    pairs = [(one, other)]
-    for kind, key, who, degree in lines:
-        pairs += _line_up(kind, key, who, degree * n / 2, draws)
-    start, items = symmetric_rows(np.concatenate([a for a, _ in pairs]),
-                                  np.concatenate([b for _, b in pairs]), n)
-    return Ragged(start, items)
+    pairs = [(np.empty(n_pairs, np.int32), np.empty(n_pairs, np.int32))]
+    household_pairs(households.first, size, *pairs[0])
+    kinds = [np.full(n_pairs, code["household"])]
+    for purpose, key, who, degree, kind in lines:
+        found = _line_up(purpose, key, who, degree * n / 2, draws)
+        pairs += found
+        kinds += [np.broadcast_to(kind, n)[one] for one, _ in found]
+    one, other = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    start, items = symmetric_rows(one, other, n)
+    return Ragged(start, items), mark_rows(start, items, one, other, np.concatenate(kinds))
 
 
 def _cells(places, side):

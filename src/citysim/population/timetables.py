@@ -8,9 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 
 from citysim.config.errors import InputError, closest_match
-from citysim.population.anchors import COMMUTER, RESIDENT, VISITOR
 from citysim.population.draws import Draws
-from citysim.population.margins import CHILD, EMPLOYED, RETIRED, STUDENT
+from citysim.state.columns import (
+    CHILD,
+    COMMUTER,
+    EMPLOYED,
+    RESIDENT,
+    RETIRED,
+    STUDENT,
+    VISITOR,
+)
 from citysim.state.table import Table
 
 SLEEP, HOME, DAY, FREE = 0, 1, 2, 3

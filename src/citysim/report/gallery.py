@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
 
+from citysim.analysis.contrasts import by_repetition
 from citysim.analysis.measures import (
     COST,
     CRIME,
@@ -22,15 +19,16 @@ from citysim.analysis.measures import (
     first_present,
     meaning,
 )
-from citysim.analysis.tables import Study
 from citysim.analysis.wording import scenario_label
 from citysim.report.figures import maps
 from citysim.report.figures.cost import cost_plot
 from citysim.report.figures.forest import forest_plot
 from citysim.report.figures.gains import gains_plot
 from citysim.report.figures.profile import profile_heat_map
-from citysim.report.figures.style import DPI, look
 from citysim.report.figures.timeseries import time_series
+from citysim.report.material import Material, Plate
+from citysim.report.saving import made_for, save
+from citysim.report.sweep_gallery import SWEEP_FIGURES
 
 UNEASE = ("safety.unease", "safety.fear_night", "safety.safe_after_dark", "unease")
 GAIN_OUTCOMES = (SAFETY, "harassment.prevalence", "victimisation.prevalence", TRUST)
@@ -39,53 +37,6 @@ _PEOPLE = ("women", "men", "youth", "adult", "elderly", "migrants", "quintile_1"
 _MOST_DISTRICTS = 10
 _ALIKE = 3.0  # largest ratio of two means that can be of one unit
 _PER_STREET = 100.0  # metres of street that a map's crime is given for
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A figure as the report shows it."""
-
-    name: str
-    title: str
-    caption: str
-    section: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class Material:
-    """All that figures are made from.
-
-    Parameters
-    ----------
-    study
-        The opened study.
-    summary, gains, costs
-        Frames of :mod:`citysim.analysis`.
-    city
-        The city, or None when there is no geometry (no maps then).
-    """
-
-    study: Study
-    summary: pd.DataFrame
-    gains: pd.DataFrame
-    costs: pd.DataFrame
-    city: object | None = None
-
-    @property
-    def units(self) -> dict[str, str]:
-        """Unit of each outcome."""
-        return dict(zip(self.summary["outcome"], self.summary["unit"], strict=True))
-
-    @property
-    def has_baseline(self) -> bool:
-        """Whether any run of the baseline ended well."""
-        return self.study.baseline in set(self.study.done["scenario"])
-
-    def present(self, wanted) -> list[str]:
-        """Those of the wanted outcomes that have a value for everyone."""
-        there = set(self.summary.loc[self.summary["group"] == "all", "outcome"])
-        return [o for o in wanted if o in there]
 
 
 def all_figures(material: Material, folder: Path) -> list[Plate]:
@@ -105,34 +56,22 @@ def all_figures(material: Material, folder: Path) -> list[Plate]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     plates = []
-    for make in (_effects, _gains, _district_gains, _costs, _series, _levels, _changes, _profile):
+    for make in (_effects, _gains, _district_gains, _costs, _series, _levels, _changes, _profile,
+                 *SWEEP_FIGURES):
         for name, title, caption, section, figure, vector in make(material):
-            plates.append(Plate(name, title, caption, section,
-                                _save(figure, folder / name, vector)))
+            path = folder / f"{name}.png"
+            if figure is not None:
+                save(figure, path, vector, material.study.manifest)
+            elif not made_for(path, material.study.manifest):
+                continue
+            plates.append(Plate(name, title, caption, section, path))
     return plates
-
-
-def _save(figure: Figure, stem: Path, vector: bool) -> Path:
-    path = stem.with_suffix(".png")
-    with look():
-        figure.set_dpi(DPI)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        # A palette of 256 colours is a third of the size with no visible loss; maximum
-        # coverage keeps the rare ones, hence smooth colour bars.
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(
-            method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            path, dpi=(DPI, DPI))
-        if vector:
-            figure.set_layout_engine("none")  # laid out above, and once is enough
-            figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-    return path
 
 
 def _effects(m: Material) -> Iterator[tuple]:
     outcomes = [o for o in m.present(MAIN_OUTCOMES) if o != COST]
     rows = m.summary[(m.summary["group"] == "all") & m.summary["outcome"].isin(outcomes)]
-    if outcomes and len(m.study.scenarios) > 1 and np.isfinite(rows["diff"]).any():
+    if outcomes and len(m.scenarios) > 1 and np.isfinite(rows["diff"]).any():
         yield ("effects", "How sure is each effect?",
                "Each dot is the average change against "
                f"{scenario_label(m.study.baseline).lower()}; the bar is the range that holds the "
@@ -140,7 +79,7 @@ def _effects(m: Material) -> Iterator[tuple]:
                "better. Filled orange: worse. Filled black: a change that is neither good nor "
                "bad by itself. A hollow grey dot, whose bar touches the zero line, shows no "
                "difference.", "effects",
-               forest_plot(m.summary, outcomes, m.study.scenarios[1:]), True)
+               forest_plot(m.summary, outcomes, m.scenarios[1:]), True)
 
 
 def _gains(m: Material) -> Iterator[tuple]:
@@ -166,7 +105,7 @@ def _gain_plate(m: Material, rows: pd.DataFrame, groups: list[str], name: str, t
                f"One row for each {what}. Everything to the right of the zero line is a gain, "
                "everything to the left a loss, whatever is measured. Grey and hollow: no "
                "difference can be shown.", "gains",
-               gains_plot(rows, outcomes, groups, m.study.scenarios), True)
+               gains_plot(rows, outcomes, groups, m.scenarios), True)
 
 
 def _costs(m: Material) -> Iterator[tuple]:
@@ -175,11 +114,11 @@ def _costs(m: Material) -> Iterator[tuple]:
         yield ("cost_effect", "What does the money buy?",
                "Further right costs more, higher up gains more. The bar is the 90 % interval of "
                "the gain; a bar that touches the zero line shows no gain.", "cost",
-               cost_plot(costs, m.study.scenarios), True)
+               cost_plot(costs, m.scenarios), True)
 
 
 def _series(m: Material) -> Iterator[tuple]:
-    daily = m.study.table("daily")
+    daily = m.table("daily")
     if not len(daily):
         return
     there = set(daily.loc[daily["group"] == "all", "outcome"])
@@ -191,7 +130,7 @@ def _series(m: Material) -> Iterator[tuple]:
                f"{scenario_label(m.study.baseline).lower()} in the same runs, where small "
                "effects can be seen because both share the same luck. Bands are 90 % intervals; "
                "a band that holds the zero line shows no difference in that week.", "time",
-               time_series(daily, outcomes, m.study.scenarios, _daily_units(m, daily)), False)
+               time_series(daily, outcomes, m.scenarios, _daily_units(m, daily)), False)
 
 
 def _daily_units(m: Material, daily: pd.DataFrame) -> dict[str, str]:
@@ -210,7 +149,13 @@ def _daily_units(m: Material, daily: pd.DataFrame) -> dict[str, str]:
 
 
 def _levels(m: Material) -> Iterator[tuple]:
-    if m.city is None or not m.has_baseline:
+    if not m.has_baseline:
+        return
+    plate = ("map_levels", f"Where is it now? ({scenario_label(m.study.baseline)})",
+             "Darker streets have more of it, and streets with more crime are wider. Mean of "
+             "all runs; the darkest colour stands for the top two in a hundred streets.", "maps")
+    if m.city is None:
+        yield (*plate, None, False)  # one that is there stays
         return
     places, crime, unease = _places(m)
     panels = []
@@ -220,39 +165,42 @@ def _levels(m: Material) -> Iterator[tuple]:
             panels.append({"title": meaning(outcome).label, "label": _map_label(outcome),
                            "values": mean, "amounts": outcome == crime})
     if panels:
-        yield ("map_levels", f"Where is it now? ({scenario_label(m.study.baseline)})",
-               "Darker streets have more of it, and streets with more crime are wider. Mean of "
-               "all runs; the darkest colour stands for the top two in a hundred streets.",
-               "maps",
-               maps.level_maps(panels, m.city), False)
+        yield (*plate, maps.level_maps(panels, m.city), False)
 
 
 def _changes(m: Material) -> Iterator[tuple]:
-    if m.city is None or not m.has_baseline or len(m.study.scenarios) < 2:
+    if not m.has_baseline or len(m.scenarios) < 2:
         return
-    places, crime, unease = _places(m)
+    caption = ("Coloured streets change by more than luck would explain (90 % interval by "
+               "street); about one street in ten would be coloured by chance alone, so look "
+               "for areas, not for single streets.")
+    places, crime, unease = _places(m) if m.city is not None else (None, None, None)
     for outcome, name, title in ((crime, "map_change_crime", "Where does crime change?"),
                                  (unease, "map_change_safety", "Where does feeling safe change?")):
-        if outcome is None:
+        if m.city is None:
+            yield name, title, caption, "maps", None, False
             continue
-        base = _scaled(m, places, outcome, m.study.baseline)
-        changes = {}
-        for scenario in m.study.scenarios[1:]:
-            own = _scaled(m, places, outcome, scenario)
-            seeds = own.columns.intersection(base.columns)
-            if len(seeds) > 1:
-                changes[scenario] = (own[seeds] - base[seeds]).to_numpy()
+        changes = _place_changes(m, places, outcome) if outcome is not None else {}
         if changes:
-            yield (name, title,
-                   "Coloured streets change by more than luck would explain (90 % interval by "
-                   "street); about one street in ten would be coloured by chance alone, so look "
-                   "for areas, not for single streets.", "maps",
+            yield (name, title, caption, "maps",
                    maps.change_maps(changes, "change in " + _map_label(outcome), m.city,
                                     meaning(outcome).better), False)
 
 
+def _place_changes(m: Material, places: pd.DataFrame, outcome: str) -> dict[str, np.ndarray]:
+    """Paired change by scenario, as places by repetitions."""
+    base = _scaled(m, places, outcome, m.study.baseline)
+    changes = {}
+    for scenario in m.scenarios[1:]:
+        own = _scaled(m, places, outcome, scenario)
+        runs = own.columns.intersection(base.columns)
+        if len(runs) > 1:
+            changes[scenario] = by_repetition(own[runs] - base[runs]).to_numpy()
+    return changes
+
+
 def _profile(m: Material) -> Iterator[tuple]:
-    profile = m.study.table("profile")
+    profile = m.table("profile")
     if not len(profile) or not m.has_baseline:
         return
     there = list(dict.fromkeys(profile["outcome"]))
@@ -266,7 +214,7 @@ def _profile(m: Material) -> Iterator[tuple]:
 
 def _places(m: Material) -> tuple[pd.DataFrame, str | None, str | None]:
     """The places table with its outcome of crime and of perceived safety."""
-    places = m.study.table("places")
+    places = m.table("places")
     there = list(dict.fromkeys(places["outcome"]))
     crime = first_present((*CRIME, *(o for o in there if o.startswith("crime"))), there)
     unease = first_present((*UNEASE, *(o for o in there if o.startswith(("safety", "fear")))),

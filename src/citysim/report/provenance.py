@@ -6,24 +6,25 @@ import json
 from html import escape
 
 from citysim import __version__
-from citysim.analysis.tables import Study
 from citysim.analysis.wording import number
+from citysim.results import Results
 
 ASSUMED = "assumed"
+_MOST_NAMES = 12
 _FACTS = ("config_key", "study_key", "code", "started")  # of the manifest, shown as they are
 _TOLD_APART = {"parameters", "keys", "question", "command", "status", "finished", "seeds",
                "versions", "name", *_FACTS}
 
 
-def provenance(study: Study) -> str:
+def provenance(study: Results) -> str:
     """The section that lets someone else get the same numbers, as HTML."""
     manifest = study.manifest
-    seeds = sorted(int(s) for s in study.runs["seed"].unique())
+    seeds = sorted(int(s) for s in study.runs()["seed"].unique())
     facts = {"study": manifest.get("name") or study.folder.name,
-             "scenarios": ", ".join(study.scenarios), "seeds": ", ".join(map(str, seeds)),
+             "scenarios": _names(study.scenarios), "seeds": ", ".join(map(str, seeds)),
              "runs": f"{len(study.done)} done, {len(study.failed)} failed, "
                      f"{study.missing} missing",
-             "computing time": f"{study.runs['seconds'].fillna(0).sum():,.0f} s in all runs"}
+             "computing time": f"{study.runs()['seconds'].fillna(0).sum():,.0f} s in all runs"}
     facts |= {key.replace("_", " "): manifest[key] for key in _FACTS if manifest.get(key)}
     versions = manifest.get("versions") or {"citysim": __version__}
     facts["versions"] = ", ".join(f"{k} {v}" for k, v in versions.items())
@@ -35,7 +36,7 @@ def provenance(study: Study) -> str:
             + (folded if rest else ""))
 
 
-def assumptions(study: Study) -> str:
+def assumptions(study: Results) -> str:
     """How many numbers were assumed, and which, as HTML; empty when the study does not tell."""
     parameters = study.manifest.get("parameters") or {}
     sourced = {path: p for path, p in parameters.items()
@@ -53,7 +54,7 @@ def assumptions(study: Study) -> str:
             f"<tbody>{body}</tbody></table></div></details>")
 
 
-def assumed_share(study: Study) -> str:
+def assumed_share(study: Results) -> str:
     """One sentence on assumed numbers, as text."""
     parameters = [p for p in (study.manifest.get("parameters") or {}).values()
                   if isinstance(p, dict) and p.get("source")]
@@ -65,11 +66,18 @@ def assumed_share(study: Study) -> str:
             "source and are assumed. Vary them before you rely on a result.")
 
 
-def _command(study: Study) -> str:
+def _command(study: Results) -> str:
     command = study.manifest.get("command")
     if not command:
         return ""
     return f"<p>To get the same numbers again:</p><pre>{escape(str(command))}</pre>"
+
+
+def _names(scenarios: list[str]) -> str:
+    """All names, or of many the first and their number."""
+    if len(scenarios) <= _MOST_NAMES:
+        return ", ".join(scenarios)
+    return f"{len(scenarios)}: {', '.join(scenarios[:_MOST_NAMES])}, \u2026"
 
 
 def _value(value) -> str:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from citysim.analysis.contrasts import who_gains
 from citysim.analysis.measures import MAIN_OUTCOMES, meaning
-from citysim.analysis.tables import Study
 from citysim.analysis.wording import (
     arrow,
     capital,
@@ -27,6 +26,7 @@ from citysim.analysis.wording import (
     unit_label,
 )
 from citysim.report.gallery import Plate
+from citysim.results import Results
 
 _CLASS = {"better": "better", "worse": "worse", "no difference shown": "open",
           "too few runs to tell": "open", "no change": "open"}
@@ -38,7 +38,7 @@ _NO_PRICE = {"loss shown": "none: it gets worse", "no gain shown": "none: no gai
              "no extra cost": "none: no extra cost"}
 
 
-def failures(study: Study) -> str:
+def failures(study: Results) -> str:
     """Failed and missing runs, named; empty when there are none."""
     if not len(study.failed) and not study.missing:
         return ""
@@ -49,7 +49,7 @@ def failures(study: Study) -> str:
                      f"<code>{escape(lines[-1])}</code></li>")
     if study.missing:
         items.append(f"<li>{study.missing} more were planned and never ended.</li>")
-    total = len(study.runs) + study.missing
+    total = len(study.runs()) + study.missing
     return (f'<div class="alarm"><p><strong>{len(study.failed) + study.missing} of {total} runs '
             "have no result.</strong> Their seeds are left out of the comparisons below.</p>"
             f"<ul>{''.join(items)}</ul></div>")

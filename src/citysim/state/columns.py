@@ -12,6 +12,11 @@ SEXES = ("man", "woman")
 EDUCATION = ("lower secondary or less", "upper secondary", "tertiary")
 EMPLOYMENT = ("child", "student", "employed", "unemployed", "neet", "retired", "inactive")
 MODES = ("walk", "transit", "car")
+TIE_KINDS = ("household", "kin", "neighbour", "school", "work", "friend")  # closest first
+
+RESIDENT, COMMUTER, VISITOR = range(len(KINDS))
+LOWER, UPPER, TERTIARY = range(len(EDUCATION))
+CHILD, STUDENT, EMPLOYED, UNEMPLOYED, NEET, RETIRED, INACTIVE = range(len(EMPLOYMENT))
 
 PLACES = (
     # --- initial: from street files or the generator
@@ -48,6 +53,22 @@ PLACES = (
     C("cleaning", "f4", "visits/week", "cleaning and small repairs by the city", 0, 14, default=1),
     C("stewardship", "f4", "share", "residents' ownership: the share of decay they prevent", 0, 1),
     C("works", "f4", "share/day", "restoration works: upkeep put back per day", 0, 1),
+    C("remediation", "f4", "share", "lasting disorder of derelict lots and houses put right", 0, 1),
+    C("greenery", "f4", "share", "planted green that residents can use, beside the land use", 0, 1),
+    C("rear_closed", "f4", "share", "dwellings whose rear access is closed by gates", 0, 1),
+    C("norm_campaign", "f4", "share", "community mobilisation against violence to women", 0, 1),
+    C("patrol_visits", "f4", "visits/day", "directed patrol visits in their hours", 0, 96),
+    C("visit_minutes", "f4", "min", "length of a directed visit", 1, 60, default=12),
+    C("visit_from", "f4", "h", "directed visits begin", 6, 30, default=10),
+    C("visit_to", "f4", "h", "directed visits end, counted past midnight", 6, 30, default=26),
+    C("visit_contacts", "f4", "1/h", "residents that an officer on directed visits talks to in an "
+      "hour", 0, 20),
+    C("procedural_quality", "f4", "share", "procedural quality of police contacts here, beside the "
+      "city's", -1, 1),
+    # --- set as a run starts
+    C("venue_area", "i4", "index", "cluster of venues it belongs to, 0 the largest; -1 none", -1,
+      default=-1),
+    C("area_venues", "i4", "venues", "evening venues in its cluster", 0),
     # --- moved by the model
     C("upkeep", "f4", "share", "physical condition, 1 as new", 0, 1, default=0.7),
     C("grime", "f4", "share", "disorder that the surroundings bring beside lost upkeep", -5, 5),
@@ -92,7 +113,8 @@ PEOPLE = (
     C("intoxication", "u1", "1/255", "alcohol taken this evening"),
     C("status", "u1", "code", "0 free, 1 detained", 0, 1),
     C("programme", "u1", "bits", "programmes enrolled in: 1 school support, 2 training, "
-      "4 placement, 8 mentor"),
+      "4 placement, 8 mentor, 16 cognitive sessions"),
+    C("skill", "u2", "1/65535", "share of missing self-control that sessions lend, fading"),
     C("group", "u1", "code", "sex and age band: 3 sex + (0 under 25, 1 to 64, 2 older)", 0, 5),
     C("aggression", "f4", "1", "readiness for violence under friction, mean 1", 0),
     C("caution", "f4", "1", "weight of going out by day and after dark, 1 without fear", 0, 1,

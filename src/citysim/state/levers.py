@@ -70,6 +70,23 @@ LEVERS: dict[str, Lever] = {lever.name: lever for lever in (
     _L("places.stewardship", "places", "stewardship", "city",
        "residents who adopt a place and look after it"),
     _L("places.works", "places", "works", "city", "building works that restore a place"),
+    _L("places.remediation", "places", "remediation", "city",
+       "derelict lots cleared, abandoned houses repaired"),
+    _L("places.greenery", "places", "greenery", "city", "lots planted for residents to use"),
+    _L("places.alley_gates", "places", "rear_closed", "city",
+       "dwellings whose rear access is closed by gates"),
+    _L("places.patrol_visits", "places", "patrol_visits", "national",
+       "visits that officers are told to pay to a place"),
+    _L("places.visit_minutes", "places", "visit_minutes", "national",
+       "how long officers stay on such a visit"),
+    _L("places.visit_from", "places", "visit_from", "national", "hour from which visits are paid"),
+    _L("places.visit_to", "places", "visit_to", "national", "hour until which visits are paid"),
+    _L("places.visit_contacts", "places", "visit_contacts", "national",
+       "residents that officers talk to on such visits"),
+    _L("places.procedural_quality", "places", "procedural_quality", "national",
+       "how fairly officers deal with people at a place, beside the city's level"),
+    _L("community.norm_campaign", "places", "norm_campaign", "city",
+       "neighbours mobilised against violence to women"),
     _L("venues.closing_hour", "places", "closing_hour", "city", "hour at which venues close"),
     _L("venues.alcohol", "places", "alcohol", "city",
        "cultural mix: share of evening venues that live on drink"),
@@ -101,6 +118,8 @@ LEVERS: dict[str, Lever] = {lever.name: lever for lever in (
     _L("youth.training", "people", "programme", "city", "vocational training", 2),
     _L("youth.placement", "people", "programme", "city", "a paid work placement", 4),
     _L("youth.mentor", "people", "programme", "city", "a mentor", 8),
+    _L("youth.sessions", "people", "programme", "city", "weekly cognitive behavioural sessions",
+       16),
 )}
 
 
@@ -252,6 +271,19 @@ class Levers:
         base = held.base[rows].astype("f8")
         weight = modifier.weight if weight is None else weight
         return _clip(_blend(modifier.op, base, modifier.amount, weight), held.declaration)
+
+    def most(self, name: str, modifiers: list[Modifier]) -> float:
+        """Upper bound of a lever of the city under any part of some modifiers, capped by none."""
+        start = top = float(self._find(name).base.max())
+        for m in sorted(modifiers, key=Modifier.order):
+            weight = float(np.max(m.weight))
+            if m.op in ("set", "at_least"):
+                top = max(top, start + weight * (m.amount - start))
+            elif m.op == "multiply":
+                top *= max(1.0, 1 + weight * (m.amount - 1))
+            elif m.op == "add":
+                top += max(0.0, weight * m.amount)
+        return top
 
     def _key(self, name: str) -> tuple[str, str]:
         lever = find_lever(name)

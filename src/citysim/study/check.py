@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from citysim.config.errors import InputError
+from citysim.config.factors import paths_of
 from citysim.config.settings import Settings
+from citysim.study.factors import place_of
 
 _POLICY_FILES = "configs/policy/"
 
@@ -28,6 +30,19 @@ def check_inputs(settings: Settings) -> None:
     except InputError as error:
         raise InputError(error.message, where=_place(settings, error.where or ""),
                          allowed=error.allowed, closest=error.closest) from None
+    _check_outcome(settings)
+
+
+def _check_outcome(settings: Settings) -> None:
+    """Refuse a rule for more seeds that looks at an outcome which nothing measures."""
+    from citysim.outcomes.registry import describe
+
+    if settings.replicates:
+        try:
+            describe(settings.replicates["of"])
+        except InputError as error:
+            raise InputError(error.message, where=place_of(settings, "replicates.of"),
+                             allowed=error.allowed, closest=error.closest) from None
 
 
 def _place(settings: Settings, where: str) -> str:
@@ -43,6 +58,10 @@ def _place(settings: Settings, where: str) -> str:
         where = where.rstrip(".")
     else:
         file = settings.files.get(where.split(".")[0])
+    for role in ("levers", "uncertainties"):
+        for name, keys in (settings[role] or {}).items():
+            if any(_about(path, where) for path in paths_of(name, keys)):
+                return place_of(settings, f"{role}.{name}")
     if any(_about(text, where) for text in settings.overrides):
         return f"command line, {where}"
     return where if file is None else f"{file}, key {where}"

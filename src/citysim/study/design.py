@@ -1,41 +1,21 @@
-"""What a study compares: scenarios, seeds, and the runs that follow from them."""
+"""The runs of a study: its scenarios times its seeds, each with a key of its own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from citysim.config.errors import InputError, closest_match
-from citysim.config.settings import Settings, stable_hash
-from citysim.config.study_keys import BASELINE, TOGETHER
+from citysim.config.settings import NOT_CONTENT, Settings, stable_hash
+from citysim.study.sweep import Scenario, sweep_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SCIENCE = ("state", "kernels", "city", "population", "policies", "outcomes", "model")
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One option that is compared.
-
-    Parameters
-    ----------
-    name
-        Shown in tables and figures.
-    policies
-        Names of the policies in force; empty when nothing is done.
-    set
-        Parameters that differ from the study's, by dotted path: levers and uncertainties.
-    future
-        Which state of the uncertainties this is: 0 as configured, 1 and up by the design. An
-        option has the same name in every future; comparisons are made within a future and seed.
-    """
-
-    name: str
-    policies: tuple[str, ...] = ()
-    set: dict[str, Any] = field(default_factory=dict)
-    future: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,61 +33,108 @@ class Run:
 
 
 def scenarios_of(settings: Settings) -> list[Scenario]:
-    """The scenarios of a study: written out, or no action, each policy, and all together.
+    """Every option of a study in every future where it is looked at, future by future.
+
+    Without levers and uncertainties: the scenarios that are written out, or no action, each
+    policy, and all together.
 
     Raises
     ------
     InputError
-        If a scenario names a policy that the study does not hold.
+        See :func:`citysim.study.sweep.sweep_of`.
     """
-    held = list(settings.policies)
-    if settings.scenarios is None:
-        found = [Scenario(BASELINE), *(Scenario(name, (name,)) for name in held)]
-        if len(held) > 1:
-            found.append(Scenario(TOGETHER, tuple(held)))
-        return found
-    found = []
-    for name, keys in settings.scenarios.items():
-        for policy in keys["policies"]:
-            if policy not in held:
-                raise InputError(f"unknown policy '{policy}'",
-                                 where=f"scenarios.{name}.policies",
-                                 allowed=held or "none: choose policies with policy=[A,B]",
-                                 closest=closest_match(policy, held))
-        found.append(Scenario(name, tuple(keys["policies"]), dict(keys["set"])))
-    if not found:
-        raise InputError("the study has no scenarios", where="scenarios",
-                         allowed="name: {policies: [names], set: {path: value}}")
-    return found
+    return sweep_of(settings).scenarios
 
 
-def runs_of(settings: Settings) -> list[Run]:
+def design_table(settings: Settings) -> pa.Table:
+    """The design as a table: scenario, future, sample, and the value of every factor."""
+    return sweep_of(settings).table()
+
+
+def runs_of(settings: Settings, seeds: Iterable[int] | None = None) -> list[Run]:
     """Every run of a study, all scenarios of one seed behind each other.
 
     That order gives complete pairs early, so that a study cut short still compares.
+
+    Parameters
+    ----------
+    settings
+        The study's.
+    seeds
+        In place of the study's own: with more of them, the keys of the runs they share stay.
     """
-    scenarios = scenarios_of(settings)
-    code = code_hash()
-    prepared = [(s, settings.replace(s.set) if s.set else settings) for s in scenarios]
-    bases = [_base(s, own, code) for s, own in prepared]
+    code, memo = code_hash(), {}
+    prepared = []
+    for scenario in scenarios_of(settings):
+        own = settings.replace(scenario.set) if scenario.set else settings
+        prepared.append((scenario, own, _base(scenario, own, code, memo)))
     return [Run(stable_hash([base, seed]), scenario, seed, own)
-            for seed in settings.seeds
-            for (scenario, own), base in zip(prepared, bases, strict=True)]
+            for seed in (settings.seeds if seeds is None else seeds)
+            for scenario, own, base in prepared]
 
 
 def study_key(runs: list[Run]) -> str:
-    """Hash of the design: changes with any run, not with folders or numbers of workers."""
-    return stable_hash(sorted(run.key for run in runs))
+    """Hash of the design: changes with any run, not with folders or numbers of workers.
+
+    Seeds that were added to narrow the contrasts do not count; the rule that adds them does.
+    """
+    study = runs[0].settings
+    configured = set(study.seeds)
+    keys = sorted(run.key for run in runs if run.seed in configured)
+    return stable_hash([keys, study.replicates] if study.replicates else keys)
 
 
-def _base(scenario: Scenario, settings: Settings, code: str) -> str:
-    content = settings.content()
+def samples_to_check(runs: list[Run]) -> list[Settings]:
+    """Settings among the runs' that hold every extreme, every word, every set of policies.
+
+    What each parameter accepts is known before; checking whole cities and policies for each of
+    thousands of points would take longer than deciding what is left to run.
+    """
+    kept: dict[tuple, Settings] = {}
+    ends: dict[tuple, tuple[float, Settings]] = {}
+    for run in {id(run.settings): run for run in runs}.values():
+        group = run.scenario.policies
+        kept.setdefault((group, frozenset(run.scenario.set)), run.settings)
+        for path, value in run.scenario.set.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                kept.setdefault((group, path, repr(value)), run.settings)
+                continue
+            for side in (-1, 1):
+                end = ends.get((group, path, side))
+                if end is None or side * value > side * end[0]:
+                    ends[group, path, side] = value, run.settings
+    found = [*kept.values(), *(settings for _, settings in ends.values())]
+    return list({id(settings): settings for settings in found}.values())
+
+
+def _base(scenario: Scenario, settings: Settings, code: str, memo: dict) -> str:
+    """Hash of all that a run depends on but its seed."""
+    content = {key: _digest(part, memo) for key, part in settings.items()
+               if key not in NOT_CONTENT}
     # Policies that are not in force cannot matter: adding one keeps the other runs valid.
-    content["policies"] = {p: content["policies"][p] for p in scenario.policies}
+    content["policies"] = {p: _digest(settings.policies[p], memo) for p in scenario.policies}
     if not scenario.policies:
         content.pop("budget")
-    return stable_hash([scenario.name, list(scenario.policies), content, code,
-                        data_files(settings.city)])
+    city = ("files", id(settings.city))
+    if city not in memo:
+        memo[city] = settings.city, data_files(settings.city)
+    return stable_hash([scenario.name, scenario.future, list(scenario.policies), content, code,
+                        memo[city][1]])
+
+
+def _digest(node: Any, memo: dict) -> Any:
+    """A value itself, or the hash of a branch from those of its parts.
+
+    Settings of a sweep share all branches but those that a point changes; each is hashed once.
+    ``memo`` keeps the nodes, so that their ids stay theirs.
+    """
+    if not isinstance(node, Mapping | list):
+        return node
+    if id(node) not in memo:
+        parts = [_digest(v, memo) for v in node] if isinstance(node, list) else \
+            {k: _digest(v, memo) for k, v in node.items()}
+        memo[id(node)] = node, stable_hash(parts)
+    return memo[id(node)][1]
 
 
 @cache

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from citysim.config.settings import Settings
-from citysim.study.design import Run, code_hash, data_files, scenarios_of, study_key
+from citysim.study.design import Run, code_hash, data_files, study_key
 from citysim.study.executor import cores
+from citysim.study.sampling import design_file, entry_of
+from citysim.study.sweep import sweep_of
 from citysim.study.worker import versions
 
 _PLAIN_WORD = re.compile(r"[^\s'\"\\]+$")
@@ -30,21 +32,35 @@ def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
     -------
     dict
         Ready for JSON. ``keys`` lists the runs that belong to the study, ``parameters`` the
-        value, unit, source and prior range of every number by path.
+        value, unit, source and prior range of every number by path, ``scenarios`` every option
+        once (what its futures set stands in ``design.parquet``), ``factors`` the levers and
+        uncertainties.
     """
+    sweep = sweep_of(settings)
     return {
         "name": settings.name, "question": settings.question, "study_key": study_key(runs),
         "config_key": settings.key(), "status": "running", "started": now(), "finished": None,
         "command": command_of(settings), "overrides": list(settings.overrides),
         "seeds": list(settings.seeds), "keys": [run.key for run in runs],
         "scenarios": [{"name": s.name, "policies": list(s.policies), "set": s.set}
-                      for s in scenarios_of(settings)],
-        "versions": versions(), "code": code_hash(), "data_files": data_files(settings.city),
+                      for s in sweep.options.values()],
+        "factors": [factor.entry() for factor in sweep.factors],
+        "design": entry_of(settings, "design"), "futures": entry_of(settings, "futures"),
+        "replicates": settings.replicates,
+        "versions": versions(), "code": code_hash(), "data_files": _files(settings),
         "machine": {"cores": cores(), "system": platform.system(),
                     "processor": platform.machine()},
         "config": settings.to_dict(),
         "parameters": {path: p._asdict() for path, p in settings.provenance.items()},
     }
+
+
+def _files(settings: Settings) -> dict[str, str]:
+    """Hash of every file of data: the city's, and tables of points."""
+    tables = {str(path): str(path) for key in ("design", "futures")
+              if settings[key] and settings[key]["file"]
+              for path in [design_file(settings, key)]}
+    return {**data_files(settings.city), **data_files(tables)}
 
 
 def now() -> str:

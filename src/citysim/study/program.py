@@ -25,6 +25,8 @@ class Program:
         ``(folder) -> pandas.DataFrame`` of contrasts.
     write_report
         ``(folder, world) -> path``.
+    half_width
+        ``(folder, outcome) -> float``: of the least certain contrast so far.
     main_table
         ``(summary, runs)`` -> what the terminal shows at the end.
     """
@@ -35,6 +37,7 @@ class Program:
     simulate: str = "citysim.model.simulate:simulate"
     summarise: str = "citysim.analysis.contrasts:summarise"
     write_report: str = "citysim.report.page:write_report"
+    half_width: str = "citysim.analysis.replicates:half_width"
     main_table: str = "citysim.analysis.terminal:main_table"
 
 

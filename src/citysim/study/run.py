@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from citysim.config.errors import InputError
 from citysim.config.settings import Settings
-from citysim.study.design import Run, runs_of, study_key
-from citysim.study.executor import execute
-from citysim.study.manifest import manifest_of, now
+from citysim.study.design import Run, runs_of, samples_to_check, study_key
+from citysim.study.executor import refuse_if_out_of_reach
 from citysim.study.program import Program, resolve
-from citysim.study.store import DONE, SCRATCH, Store
-from citysim.study.worker import Setup
+from citysim.study.replicates import seeds_so_far
+from citysim.study.session import Progress, Session
+from citysim.study.store import DONE, Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Progress", "StudyResult", "check_study", "run_study"]
+
 SUMMARY = "summary.csv"
 REPORT = "report.html"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """News of a study under way.
-
-    Attributes
-    ----------
-    phase
-        ``city`` (being built), ``runs``, ``summary`` or ``report``.
-    total, done, failed, kept
-        Runs in the design; ended well, now or before; failed now; done by an earlier start.
-    record
-        The run that has just ended, as a row of the ``runs`` table.
-    """
-
-    phase: str
-    total: int
-    done: int = 0
-    failed: int = 0
-    kept: int = 0
-    record: dict[str, Any] | None = None
 
 
 @dataclass
@@ -55,19 +35,22 @@ class StudyResult:
     folder
         Its output folder.
     runs
-        The ``runs`` table: one row per run, failed ones with their traceback.
+        The ``runs`` table: one row per run that ended, failed ones with their traceback.
+    total
+        Runs in the design.
     summary
         Contrasts (also in ``summary.csv``), or ``None`` if they could not be made.
     report
         The report's path, or ``None``.
     problems
-        What went wrong after the runs, in words; results are safe.
+        What went wrong beside single runs, in words; finished runs are safe.
     kept
         Runs taken over from an earlier start.
     """
 
     folder: Path
     runs: pd.DataFrame
+    total: int
     summary: pd.DataFrame | None = None
     report: Path | None = None
     problems: list[str] = field(default_factory=list)
@@ -81,7 +64,7 @@ class StudyResult:
     @property
     def exit_status(self) -> int:
         """0 when every run and everything after them went well, else 1."""
-        return int(len(self.failed) > 0 or bool(self.problems))
+        return int(len(self.failed) > 0 or len(self.runs) < self.total or bool(self.problems))
 
 
 def run_study(settings: Settings, progress: Callable[[Progress], None] | None = None,
@@ -105,7 +88,7 @@ def run_study(settings: Settings, progress: Callable[[Progress], None] | None = 
     ------
     InputError
         On bad input, an output folder that cannot be written or that another process is
-        writing; nothing is written then.
+        writing, an executor out of reach; nothing is written then.
     KeyboardInterrupt
         When interrupted; finished runs are kept and the next start goes on from there.
     """
@@ -113,14 +96,21 @@ def run_study(settings: Settings, progress: Callable[[Progress], None] | None = 
     runs = check_study(settings, program)
     store = Store(settings.output_dir)
     store.refuse_if_unusable()
-    missing = len(runs) - len(store.done(run.key for run in runs))
-    world = None
-    if missing or not store.holds(study_key(runs), (SUMMARY, REPORT)):
+    study = study_key(runs)
+    seeds = seeds_so_far(settings, store.manifest, study)
+    if len(seeds) > len(settings.seeds):
+        runs = runs_of(settings, seeds)
+    done = store.done(run.key for run in runs)
+    missing = len(runs) - len(done)
+    if missing:
+        refuse_if_out_of_reach(settings.executor, settings.threads)
+    session = Session(settings, runs, study, done, store, program, tell)
+    if missing or not store.holds(study, (SUMMARY, REPORT)):
         # Built before the folder is made: a broken street file must leave nothing behind.
-        tell(Progress("city", len(runs), len(runs) - missing, 0, len(runs) - missing))
-        world = resolve(program.build_world)(settings)
+        tell(Progress("city", len(runs), len(done), 0, len(done)))
+        session.world = resolve(program.build_world)(settings)
     with store.locked():
-        return _run_locked(settings, runs, store, world, program, tell)
+        return _run_locked(session)
 
 
 def check_study(settings: Settings, program: Program | None = None) -> list[Run]:
@@ -133,31 +123,26 @@ def check_study(settings: Settings, program: Program | None = None) -> list[Run]
     """
     check = resolve((program or Program()).check)
     runs = runs_of(settings)
-    for distinct in {id(run.settings): run.settings for run in runs}.values():
+    for distinct in samples_to_check(runs):
         check(distinct)
     return runs
 
 
-def _run_locked(settings, runs, store, world, program, tell) -> StudyResult:
-    keys = [run.key for run in runs]
-    store.prepare(study_key(runs), keys)
-    done = store.done(keys)
-    missing = [run for run in runs if run.key not in done]
-    manifest = manifest_of(settings, runs)
-    store.write_manifest(manifest)
-    begin, status = time.perf_counter(), "interrupted"
+def _run_locked(session: Session) -> StudyResult:
+    fresh = session.world is not None
     try:
-        fresh = _run_missing(settings, missing, store, world, program, tell, len(runs),
-                             manifest)
-        status = "failed" if len(done) + fresh < len(runs) else "done"
-    finally:
-        store.write_manifest({**manifest, "status": status, "finished": now(),
-                              "seconds": round(time.perf_counter() - begin, 3)})
-    result = StudyResult(store.folder, store.runs(keys), kept=len(done))
-    if missing or world is not None:
-        _sum_up(result, world, program, tell)
-    else:
+        session.begin()
+    except OSError as error:
+        raise InputError(f"cannot write there: {error.strerror or error}",
+                         where=f"output_dir {session.store.folder}",
+                         allowed="a folder that can be written, on a disk with room") from None
+    session.carry_out()
+    result = StudyResult(session.store.folder, session.table(), len(session.runs),
+                         problems=session.problems, kept=session.kept)
+    if not fresh and session.ran == 0:
         _recall(result)
+    elif not session.stopped:
+        _sum_up(result, session)
     return result
 
 
@@ -169,58 +154,23 @@ def _recall(result: StudyResult) -> None:
     result.report = result.folder / REPORT
 
 
-def _run_missing(settings, missing, store, world, program, tell, total, manifest) -> int:
-    """Carry out the missing runs; returns how many ended well."""
-    kept = total - len(missing)
-    if not missing:
-        return 0
-    worlds = _save_worlds(settings, missing, store, world, program)
-    setup = Setup(program, str(store.folder.absolute()), manifest["study_key"],
-                  manifest["code"], settings.threads, settings.time_limit_s, worlds)
-    fresh = failed = 0
-    tell(Progress("runs", total, kept, 0, kept))
-    for record in execute(missing, setup, settings.executor["kind"], settings.jobs):
-        if record["status"] == DONE:
-            fresh += 1
-        else:
-            failed += 1
-            store.write_run(record, {})
-        tell(Progress("runs", total, kept + fresh, failed, kept, record))
-    return fresh
-
-
-def _save_worlds(settings, missing, store, world, program) -> dict[str, str]:
-    """Each different world of the missing runs, saved once for the workers to load."""
-    scratch = store.folder / SCRATCH
-    scratch.mkdir(exist_ok=True)
-    paths: dict[str, str] = {}
-    own = settings.world_key()
-    for run in missing:
-        key = run.settings.world_key()
-        if key in paths:
-            continue
-        ready = world is not None and key == own
-        built = world if ready else resolve(program.build_world)(run.settings)
-        path = scratch / f"world_{key}"
-        built.save(path)
-        paths[key] = str(path.absolute())
-    return paths
-
-
-def _sum_up(result: StudyResult, world, program, tell) -> None:
+def _sum_up(result: StudyResult, session: Session) -> None:
     """Contrasts and report; whatever fails here, the results are safe and it is said."""
-    counts = (len(result.runs), int((result.runs["status"] == DONE).sum()), len(result.failed),
-              result.kept)
-    if counts[1] == 0:
+    program = session.program
+    if not (result.runs["status"] == DONE).any():
         return
     try:
-        tell(Progress("summary", *counts))
+        session.tell_phase("summary")
         result.summary = resolve(program.summarise)(result.folder)
         result.summary.to_csv(result.folder / SUMMARY, index=False)
     except Exception:
         result.problems.append("the summary failed:\n" + traceback.format_exc())
     try:
-        tell(Progress("report", *counts))
-        result.report = Path(resolve(program.write_report)(result.folder, world))
+        session.tell_phase("report")
+        result.report = Path(resolve(program.write_report)(result.folder, session.load_world()))
     except Exception:
         result.problems.append("the report failed:\n" + traceback.format_exc())
+    try:
+        session.sign()
+    except Exception:
+        result.problems.append("the files were not signed:\n" + traceback.format_exc())

@@ -1,6 +1,7 @@
 """The folder of a study: result parts, manifest, and nothing half written.
 
-``results/<table>/<key>.parquet`` holds one part per run and table. A part is written under a
+``results/<table>/<key>.parquet`` holds one part per run and table (``study/parts.py``), or
+``results/<table>/all.parquet`` all of them (``study/compaction.py``). A part is written under a
 temporary name, flushed to disk and renamed; the ``runs`` part comes last and marks the run
 as complete. Results of another configuration found in the folder move to
 ``earlier/<study key>/`` with their manifest; runs that both share are linked, not run again.
@@ -9,6 +10,7 @@ as complete. Results of another configuration found in the folder move to
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -17,30 +19,38 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from citysim.config.errors import InputError
+from citysim.study import compaction
+from citysim.study.compaction import Compacted
+from citysim.study.parts import (
+    DONE,
+    FAILED,
+    MERGED,
+    RESULTS,
+    RUN_SCHEMA,
+    RUNS,
+    Holding,
+    holding,
+    part_path,
+    present,
+    stamped,
+    write_atomically,
+    write_parts,
+)
 
-RESULTS = "results"
-RUNS = "runs"
+__all__ = ["DONE", "FAILED", "OWN", "RESULTS", "RUN_SCHEMA", "RUNS", "SCRATCH", "Store"]
+
 MANIFEST = "manifest.json"
+DESIGN = "design.parquet"
+MEASURES = "measures.csv"
 EARLIER = "earlier"
 SCRATCH = ".scratch"
 LOCK = ".lock"
+PRODUCTS = ("summary.csv", "costs.csv", MEASURES, DESIGN, "report.html", "figures", "analysis")
 # Nothing else in the folder is touched.
-OWN = (RESULTS, MANIFEST, "summary.csv", "costs.csv", "report.html", "figures")
-DONE, FAILED = "done", "failed"
-
-RUN_SCHEMA = pa.schema([
-    ("key", pa.string()), ("scenario", pa.string()), ("future", pa.int32()),
-    ("seed", pa.int64()),
-    ("status", pa.string()), ("seconds", pa.float64()), ("attempts", pa.int32()),
-    ("parameters", pa.string()), ("error", pa.string()), ("tables", pa.string()),
-    ("started", pa.string()), ("study", pa.string()), ("code", pa.string()),
-    ("citysim", pa.string()), ("python", pa.string()), ("numpy", pa.string()),
-    ("numba", pa.string()), ("mesa", pa.string()),
-])
+OWN = (RESULTS, MANIFEST, *PRODUCTS)
 
 
 class Store:
@@ -67,8 +77,12 @@ class Store:
 
     def done(self, keys: Iterable[str]) -> set[str]:
         """Those of ``keys`` that ran well and whose parts are whole, here or in ``earlier``."""
-        places = [self.folder, *self._earlier()]
-        return {key for key in keys if any(_complete(place, key) for place in places)}
+        missing, found = set(keys), set()
+        for place in (self.folder, *self._earlier()):
+            if missing:
+                found |= holding(place, missing).keys
+                missing -= found
+        return found
 
     def holds(self, study: str, names: Iterable[str]) -> bool:
         """Whether files of these names belong to a design, here or set aside."""
@@ -76,13 +90,19 @@ class Store:
             self.folder / EARLIER / study
         return all((place / name).exists() for name in names)
 
+    def finished(self) -> Holding:
+        """The finished runs of the present design, as they lie in the folder now."""
+        return holding(self.folder, self._keys())
+
     def runs(self, keys: Iterable[str] | None = None):
-        """The ``runs`` table as pandas: of the given keys, by default the manifest's."""
-        if keys is None:
-            keys = self.manifest.get("keys") or self._present()
-        parts = [t for t in (_run_part(self.folder, key) for key in keys) if t is not None]
-        table = pa.concat_tables(parts) if parts else RUN_SCHEMA.empty_table()
-        return table.to_pandas()
+        """The ``runs`` table as pandas: of the given keys, by default the manifest's.
+
+        A run that ended well but whose parts are cut off or gone counts as missing.
+        """
+        keys = self._keys() if keys is None else list(keys)
+        order = {key: position for position, key in enumerate(keys)}
+        return holding(self.folder, keys).rows.to_pandas().sort_values(
+            "key", key=lambda column: column.map(order), ignore_index=True)
 
     def read(self, table: str, columns: list[str] | None = None, filter=None):
         """One result table of all runs of this study that ended well, as pandas.
@@ -92,20 +112,26 @@ class Store:
         table
             ``outcomes``, ``daily``, ``places``, ``profile`` or ``events``.
         columns
-            Columns to read; all when left out. Every table has ``key, scenario, seed``.
+            Columns to read; all when left out. Every table has ``key, scenario, future, seed``.
         filter
             A pyarrow.dataset expression that rows must meet.
         """
-        import pyarrow.dataset as ds
+        return self.finished().read(table, columns, filter).to_pandas()
 
-        runs = self.runs()
-        keys = runs.loc[runs["status"] == DONE, "key"]
-        paths = [p for p in (self._part(table, key) for key in keys) if p.exists()]
-        if not paths:
-            return pa.table({"key": pa.array([], pa.string())}).to_pandas()
-        schema = pa.unify_schemas([pq.read_schema(p) for p in paths], promote_options="permissive")
-        data = ds.dataset([str(p) for p in paths], schema=schema, format="parquet")
-        return data.to_table(columns=columns, filter=filter).to_pandas()
+    def fingerprint(self, names: Iterable[str] = PRODUCTS) -> dict[str, str]:
+        """SHA-256 of these files, and of every file in folders among them, by path.
+
+        Names that are not there are left out.
+        """
+        found = {}
+        for name in names:
+            top = self.folder / name
+            for path in [top] if top.is_file() else sorted(p for p in top.rglob("*")
+                                                           if p.is_file()):
+                with path.open("rb") as file:
+                    found[path.relative_to(self.folder).as_posix()] = \
+                        hashlib.file_digest(file, "sha256").hexdigest()
+        return found
 
     # --- writing -----------------------------------------------------------------
 
@@ -162,44 +188,52 @@ class Store:
         """
         shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
         old = self.manifest.get("study_key")
-        strangers = set(self._present()) - set(keys)
+        strangers = set(present(self.folder)) - set(keys)
         if strangers or (old is not None and old != study):
             self._set_aside(old or "unknown")
             self._return(study)
         (self.folder / RESULTS / RUNS).mkdir(parents=True, exist_ok=True)
-        for leftover in (self.folder / RESULTS).glob("*/*.part"):
-            leftover.unlink(missing_ok=True)
-        for key in keys:
-            if not _complete(self.folder, key):
-                self._bring_back(key)
+        here = holding(self.folder, keys)
+        compaction.sweep(self.folder, set(here.merged))
+        self._bring_back(set(keys) - here.keys)
 
     def write_run(self, record: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
         """Write one run's parts; ``record`` (see ``RUN_SCHEMA``) last, as commit marker."""
-        sizes = {}
-        for name, table in tables.items():
-            path = self._part(name, record["key"])
-            write_atomically(path, _stamped(table, record))
-            sizes[name] = path.stat().st_size
-        row = {f.name: record.get(f.name) for f in RUN_SCHEMA}
-        row["tables"] = json.dumps(sizes)
-        write_atomically(self._part(RUNS, record["key"]),
-                         pa.Table.from_pylist([row], schema=RUN_SCHEMA))
+        write_parts(self.folder, record, tables, lambda table: stamped(table, record))
 
     def write_manifest(self, content: Mapping[str, Any]) -> None:
         """Replace the manifest in one go."""
-        path = self.folder / MANIFEST
-        temporary = path.with_suffix(".json.part")
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n",
-                             encoding="utf-8")
-        temporary.replace(path)
+        self._write_text(MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def write_design(self, table: pa.Table) -> None:
+        """Write ``design.parquet``: which factors each (scenario, future, sample) has."""
+        write_atomically(self.folder / DESIGN, table)
+
+    def write_measures(self, table: pa.Table) -> None:
+        """Write ``measures.csv``: what each outcome is (``study/measures.py``)."""
+        self._write_text(MEASURES, table.to_pandas().to_csv(index=False))
+
+    def compact(self) -> Compacted:
+        """Merge the parts of finished runs into one file per table (``study/compaction.py``).
+
+        Raises
+        ------
+        InputError
+            If another process is writing here, or a part cannot be read.
+        """
+        with self.locked():
+            return compaction.compact(self.folder)
 
     # --- inner -------------------------------------------------------------------
 
-    def _part(self, table: str, key: str) -> Path:
-        return self.folder / RESULTS / table / f"{key}.parquet"
+    def _keys(self) -> list[str]:
+        return self.manifest.get("keys") or present(self.folder)
 
-    def _present(self) -> list[str]:
-        return sorted(p.stem for p in (self.folder / RESULTS / RUNS).glob("*.parquet"))
+    def _write_text(self, name: str, text: str) -> None:
+        path = self.folder / name
+        temporary = path.with_name(f"{name}.part")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
 
     def _earlier(self) -> list[Path]:
         return sorted(p for p in (self.folder / EARLIER).glob("*/") if p.is_dir())
@@ -211,7 +245,10 @@ class Store:
 
     def _set_aside(self, old: str) -> None:
         """Move everything that belongs to another design to ``earlier/<its key>``."""
-        target = self.folder / EARLIER / old
+        target, number = self.folder / EARLIER / old, 1
+        while part_path(target, RUNS, MERGED).exists():  # never lay one compacted file on another
+            number += 1
+            target = target.with_name(f"{old}-{number}")
         target.mkdir(parents=True, exist_ok=True)
         for item in [self.folder / name for name in OWN]:
             if item.exists():
@@ -226,77 +263,16 @@ class Store:
         with contextlib.suppress(OSError):  # not there, or it holds a user's own files
             place.rmdir()
 
-    def _bring_back(self, key: str) -> None:
-        """Link a run's parts from an earlier configuration that shares it."""
-        place = next((p for p in self._earlier() if _complete(p, key)), None)
-        if place is None:
-            return
-        parts = sorted((place / RESULTS).glob(f"*/{key}.parquet"),
-                       key=lambda p: p.parent.name == RUNS)  # the marker last
-        for part in parts:
-            target = self._part(part.parent.name, key)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            try:
-                target.hardlink_to(part)
-            except OSError:  # file systems without hard links
-                shutil.copy2(part, target)
-
-
-def write_atomically(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            small = table.num_rows <= 1  # a dictionary per column would only slow reading down
-            pq.write_table(table, file, compression="none" if small else "zstd",
-                           use_dictionary=not small, write_statistics=not small)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _stamped(table: pa.Table, record: Mapping[str, Any]) -> pa.Table:
-    """The table with key, scenario, future and seed in front, so that parts explain themselves."""
-    size = table.num_rows
-    for position, name in enumerate(("key", "scenario", "future", "seed")):
-        if name in table.column_names:
-            table = table.drop_columns([name])
-        column = pa.repeat(pa.scalar(record[name], RUN_SCHEMA.field(name).type), size)
-        table = table.add_column(position, name, column)
-    return table
-
-
-def _run_part(folder: Path, key: str, columns: list[str] | None = None) -> pa.Table | None:
-    path = folder / RESULTS / RUNS / f"{key}.parquet"
-    try:
-        found = pq.ParquetFile(path).read(columns=columns, use_threads=False)
-    except (OSError, pa.ArrowException):  # missing, or cut off: the run counts as missing
-        return None
-    if columns is not None:
-        return found if found.num_rows == 1 and found.column_names == columns else None
-    # Parts of older versions may lack columns; they read as empty.
-    columns = [found[f.name].cast(f.type) if f.name in found.column_names
-               else pa.nulls(found.num_rows, f.type) for f in RUN_SCHEMA]
-    return pa.Table.from_arrays(columns, schema=RUN_SCHEMA)
-
-
-def _complete(folder: Path, key: str) -> bool:
-    table = _run_part(folder, key, ["status", "tables"])
-    if table is None or table["status"][0].as_py() != DONE:
-        return False
-    for name, size in json.loads(table["tables"][0].as_py() or "{}").items():
-        part = folder / RESULTS / name / f"{key}.parquet"
-        try:
-            if part.stat().st_size != size:
-                return False
-        except OSError:
-            return False
-    return True
+    def _bring_back(self, keys: set[str]) -> None:
+        """Link runs from earlier configurations that share them."""
+        for place in self._earlier():
+            found = holding(place, keys)
+            for key, tables in found.parts.items():
+                for table in (*tables, RUNS):  # the marker last
+                    compaction.link(part_path(place, table, key),
+                                    part_path(self.folder, table, key))
+            compaction.split(found, self.folder)
+            keys = keys - found.keys
 
 
 def _merge_into(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""One worker process: waits for runs, carries them out, reports back.
+"""Carrying out one run, in whatever process: load its world, simulate, write its parts.
 
 Top-level imports stay light: the limits on threads must be set before numpy and numba load.
 """
@@ -14,18 +14,24 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citysim.study.program import Program, resolve
 
 if TYPE_CHECKING:
-    from citysim.study.design import Run
+    from citysim.config.settings import Settings
+    from citysim.study.design import Run, Scenario
 
+ATTEMPTS = 3  # a run whose worker dies is given this many workers in all
+GRACE = 10.0  # seconds that a run past its limit gets to stop by itself
 _THREAD_LIMITS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                   "MKL_NUM_THREADS")
 _PACKAGES = ("citysim", "numpy", "numba", "mesa")
+
+Record = dict[str, Any]
 
 
 class PastTimeLimit(BaseException):
@@ -34,89 +40,90 @@ class PastTimeLimit(BaseException):
 
 @dataclass(frozen=True)
 class Setup:
-    """What every run of a study shares.
+    """What every run of a study shares; sent to each worker once.
 
     Parameters
     ----------
     program
         The functions to call.
+    settings
+        The study's settings, without what single scenarios set.
     folder
-        Folder of the study's store.
+        Folder of the study's store, absolute.
+    scratch
+        Folder for the worlds, which the driver has made.
     study
         Key of the study's design.
     code
         Hash of the source files, as the driver found them.
-    threads
-        Threads of one run.
-    time_limit
-        Seconds, or ``None``.
-    worlds
-        Saved world by world key.
     """
 
     program: Program
+    settings: Settings
     folder: str
+    scratch: str
     study: str
     code: str = ""
-    threads: int = 1
-    time_limit: float | None = None
-    worlds: dict[str, str] = field(default_factory=dict)
 
 
-def serve(pipe: Any, setup: Setup) -> None:
-    """Main loop of a worker process: takes runs from ``pipe`` until it is told to stop."""
-    _leave_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
-    for name in _THREAD_LIMITS:
-        os.environ[name] = str(setup.threads)
-    pipe.send(("ready", None))
-    while True:
-        try:
-            run, attempt = pipe.recv()
-        except EOFError:
-            return
-        if run is None:
-            return
-        record = perform(run, setup, attempt, lambda: pipe.send(("started", None)))
-        pipe.send(("finished", record))
+@dataclass(frozen=True)
+class Task:
+    """What a worker must be told of one run: little, for there may be many thousands."""
+
+    key: str
+    scenario: Scenario
+    seed: int
+
+    @classmethod
+    def of(cls, run: Run) -> Task:
+        """The run without its settings, which follow from the study's and the scenario's."""
+        return cls(run.key, run.scenario, run.seed)
 
 
-def perform(run: Run, setup: Setup, attempt: int = 1,
-            started: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def perform(task: Task, setup: Setup, attempt: int = 1,
+            started: Callable[[], None] = lambda: None) -> Record:
     """Carry out one run and write its parts.
 
     Parameters
     ----------
-    run
+    task
         What to simulate.
     setup
         What all runs share.
     attempt
         How many workers have taken this run, this one included.
     started
-        Called when the city is loaded and the clock of the time limit starts.
+        Called when the world is loaded and the clock of the time limit starts.
 
     Returns
     -------
     dict
         The run's row of the ``runs`` table; ``status`` is ``failed`` with the traceback in
-        ``error`` when it raised or took too long (nothing is written then).
+        ``error`` when it raised or took too long. A further entry ``unwritten`` is true when
+        the run went well and its results could not be written.
     """
-    record = blank_record(run, setup, attempt)
+    record = blank_record(task, setup, attempt)
+    limit = setup.settings.time_limit_s
     begin = time.perf_counter()
     try:
-        world = _world(setup.program.load_world, setup.worlds[run.settings.world_key()])
-        simulate = resolve(setup.program.simulate)
-        started()
-        with _time_limit(setup.time_limit):
-            tables = simulate(settings=run.settings, scenario=run.scenario, seed=run.seed,
-                              world=world)
-        record.update(status="done", seconds=time.perf_counter() - begin)
+        # What a run needs is imported before the clock of its limit starts: on a busy machine
+        # that takes seconds. pyarrow would import pandas with the first array.
+        import pandas  # noqa: F401
+
         from citysim.study.store import Store
 
-        Store(setup.folder).write_run(record, tables)
+        simulate = resolve(setup.program.simulate)
+        settings = setup.settings.replace(task.scenario.set) if task.scenario.set \
+            else setup.settings
+        world = _world(settings, setup)
+        started()
+        with _time_limit(limit):
+            tables = simulate(settings=settings, scenario=task.scenario, seed=task.seed,
+                              world=world)
+        record.update(status="done", seconds=time.perf_counter() - begin)
+        _write(Store(setup.folder), record, tables)
     except PastTimeLimit:
-        record.update(status="failed", error=f"past its time limit of {setup.time_limit:g} s\n"
+        record.update(status="failed", error=f"past its time limit of {limit:g} s\n"
                       + traceback.format_exc())
     except Exception:  # whatever a run raises, the others go on
         record.update(status="failed", error=traceback.format_exc())
@@ -124,13 +131,22 @@ def perform(run: Run, setup: Setup, attempt: int = 1,
     return record
 
 
-def blank_record(run: Run, setup: Setup, attempt: int = 1) -> dict[str, Any]:
+def _write(store, record: Record, tables) -> None:
+    try:
+        store.write_run(record, tables)
+    except OSError:
+        record["unwritten"] = True
+        raise
+
+
+def blank_record(task: Task, setup: Setup, attempt: int = 1, error: str = "") -> Record:
     """A row of the ``runs`` table before the run: identity, parameters, versions."""
-    parameters = {"policies": list(run.scenario.policies), "set": run.scenario.set,
-                  "budget": run.settings.budget}
-    return {"key": run.key, "scenario": run.scenario.name,
-            "future": run.scenario.future, "seed": run.seed, "status": "failed",
-            "seconds": 0.0, "attempts": attempt, "parameters": json.dumps(parameters), "error": "",
+    scenario = task.scenario
+    parameters = {"policies": list(scenario.policies), "set": scenario.set,
+                  "budget": scenario.set.get("budget", setup.settings.budget)}
+    return {"key": task.key, "scenario": scenario.name, "future": scenario.future,
+            "seed": task.seed, "status": "failed", "seconds": 0.0, "attempts": attempt,
+            "parameters": json.dumps(parameters), "error": error,
             "started": datetime.now(UTC).isoformat(timespec="seconds"), "study": setup.study,
             "code": setup.code, **versions()}
 
@@ -146,20 +162,58 @@ def versions() -> dict[str, str]:
     return found
 
 
-_loaded: dict[str, Any] = {}
+def limit_threads(threads: int) -> None:
+    """Keep numerical libraries that are not loaded yet to so many threads."""
+    for name in _THREAD_LIMITS:
+        os.environ[name] = str(threads)
 
 
-def _world(load: str, path: str) -> Any:
-    """The world saved at ``path``, kept in memory while runs keep asking for it."""
+# --- worlds --------------------------------------------------------------------------
+
+_loaded: dict[Path, Any] = {}
+
+
+def world_path(settings: Settings, scratch: str | Path) -> Path:
+    """Where the world of these settings is kept while the study runs."""
+    return Path(scratch) / f"world_{settings.world_key()}"
+
+
+def save_world(world: Any, path: Path) -> None:
+    """Save a world so that other processes see it whole or not at all."""
+    temporary = path.with_name(f"{path.name}.part")
+    world.save(temporary)
+    temporary.replace(path)
+
+
+def _world(settings: Settings, setup: Setup) -> Any:
+    """The world of a run, kept in memory while runs keep asking for it."""
+    path = world_path(settings, setup.scratch)
     if path not in _loaded:
         _loaded.clear()
-        _loaded[path] = resolve(load)(path)
+        if not path.exists():
+            _build(settings, setup, path)
+        _loaded[path] = resolve(setup.program.load_world)(path)
     return _loaded[path]
+
+
+def _build(settings: Settings, setup: Setup, path: Path) -> None:
+    """Build a world that none has needed so far; other workers wait for it here."""
+    from filelock import FileLock
+
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{platform.node()} does not see {path.parent}: all machines of "
+                                "a study need its output folder under the same path")
+    with FileLock(path.with_name(f"{path.name}.lock")):
+        if not path.exists():
+            save_world(resolve(setup.program.build_world)(settings), path)
 
 
 def forget_worlds() -> None:
     """Let go of the loaded world (runs inside the driver's own process)."""
     _loaded.clear()
+
+
+# --- time ----------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -181,19 +235,3 @@ def _time_limit(seconds: float | None):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _leave_with_parent() -> None:
-    """End this process when the driver is gone, however it went."""
-    import multiprocessing
-    from multiprocessing.connection import wait
-
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch():
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent watch", daemon=True).start()

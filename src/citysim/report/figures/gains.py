@@ -14,6 +14,7 @@ from citysim.report.figures.style import (
     QUIET,
     UNSURE,
     colours,
+    legend_above,
     look,
     markers,
     new_figure,
@@ -59,7 +60,7 @@ def gains_plot(gains: pd.DataFrame, outcomes: list[str], groups: list[str],
                           label=scenario_label(s)) for s in others]
         handles.append(Line2D([], [], color=UNSURE, marker="o", markerfacecolor="white",
                               linewidth=1.6, markersize=5, label="no difference shown"))
-        fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        legend_above(fig, handles)
     return fig
 
 
@@ -73,7 +74,7 @@ def _dots(ax, rows, key, groups, others, palette, shapes) -> None:
         for part, colour, filled in ((own[~open_], palette[name], True),
                                      (own[open_], UNSURE, False)):
             middle, low, high = part[columns].to_numpy(float).T * 100.0
-            y = part["group"].map(line) + _LANE * ((lane + 0.5) / len(others) - 0.5)
+            y = part["group"].map(line).to_numpy(float) + _LANE * ((lane + 0.5) / len(others) - 0.5)
             ax.hlines(y, low, high, color=colour, linewidth=1.4, zorder=2)
             ax.scatter(middle, y, marker=shapes[name], s=18, color=colour, zorder=3,
                        facecolor=colour if filled else "white")

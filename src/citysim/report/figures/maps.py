@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from citysim.analysis.contrasts import interval
+from citysim.analysis.contrasts import futures_of, interval
 from citysim.analysis.wording import scenario_label
 from citysim.report.figures.style import (
     AMOUNT,
@@ -33,10 +33,10 @@ _COLUMNS = 2
 
 
 def place_values(places: pd.DataFrame, outcome: str, scenario: str, size: int) -> pd.DataFrame:
-    """Values of one outcome and scenario as places (rows) by seeds (columns), gaps as 0."""
+    """Values of one outcome and scenario as places by (future, seed), gaps as 0."""
     rows = places[(places["outcome"] == outcome) & (places["scenario"] == scenario)]
-    wide = rows.pivot_table(index="place", columns="seed", values="value", aggfunc="sum",
-                            observed=True)
+    wide = rows.assign(future=futures_of(rows)).pivot_table(
+        index="place", columns=["future", "seed"], values="value", aggfunc="sum", observed=True)
     return wide.reindex(np.arange(size)).fillna(0.0)
 
 
@@ -78,7 +78,7 @@ def change_maps(changes: dict[str, np.ndarray], label: str, city, better: str | 
     Parameters
     ----------
     changes
-        By scenario, the paired differences as an array (places, seeds).
+        By scenario, the paired differences as an array (places, repetitions).
     label
         Label of the colour bar, with unit.
     city
@@ -115,7 +115,7 @@ def change_maps(changes: dict[str, np.ndarray], label: str, city, better: str | 
             ax.set_axis_off()
         bar = fig.colorbar(lines, ax=axes, orientation="horizontal", shrink=0.5, aspect=36,
                            pad=0.02, extend="both")
-        bar.set_label(label + _directions(better))
+        bar.set_label(label + ("   " if columns > 1 else "\n") + _directions(better))
         bar.outline.set_visible(False)
     return fig
 
@@ -159,7 +159,7 @@ def _aspect(city) -> float:
 
 def _directions(better: str | None) -> str:
     blue, orange = ("less", "more") if better is None else ("better", "worse")
-    return f"   (blue: {blue}, orange: {orange}, grey: no change can be shown)"
+    return f"(blue: {blue}, orange: {orange}, grey: no change can be shown)"
 
 
 def _rivers(ax: Axes, city) -> None:

@@ -27,6 +27,8 @@ DIVERGING = LinearSegmentedColormap.from_list("change", [GOOD, "#8dbbd6", "#d9d9
 
 DPI = 160
 _NAME = 19  # characters of a name on one line
+_KEY = 7  # room for a legend's sign, in characters
+_LETTERS_PER_INCH = 14.0  # of a legend
 
 _RC = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
@@ -66,9 +68,18 @@ def markers(scenarios: list[str]) -> dict[str, str]:
     return {s: MARKERS[i % len(MARKERS)] for i, s in enumerate(scenarios[1:])}
 
 
-def short(name: str) -> str:
-    """A name on at most two lines, cut off beyond them."""
-    return textwrap.fill(name, _NAME, max_lines=2, placeholder="\u2026")
+def short(name: str, lines: int = 2) -> str:
+    """A name on at most so many lines, cut off beyond them."""
+    return textwrap.fill(name, _NAME, max_lines=lines, placeholder="\u2026")
+
+
+def legend_above(fig: Figure, handles: list, labels: list[str] | None = None) -> None:
+    """One legend for all panels, above them, with as many entries in a row as fit."""
+    names = labels or [h.get_label() for h in handles]
+    letters = max((len(n) for n in names), default=1) + _KEY
+    columns = int(fig.get_figwidth() * _LETTERS_PER_INCH / letters)
+    fig.legend(handles, names, loc="outside upper center",
+               ncols=int(np.clip(columns, 1, max(len(handles), 1))))
 
 
 def zero_line(ax: Axes, vertical: bool = True) -> None:

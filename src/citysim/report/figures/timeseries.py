@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from citysim.analysis.contrasts import interval
+from citysim.analysis.contrasts import by_repetition, futures_of, interval
 from citysim.analysis.measures import meaning
 from citysim.analysis.wording import is_share, scenario_label
-from citysim.report.figures.style import colours, look, new_figure, zero_line
+from citysim.report.figures.style import colours, legend_above, look, new_figure, zero_line
 
 WEEK = 7
 _LABEL = 24  # characters of a unit on one line
@@ -26,7 +26,8 @@ def time_series(daily: pd.DataFrame, outcomes: list[str], scenarios: list[str],
     Parameters
     ----------
     daily
-        The daily table (scenario, seed, day, outcome, group, value); group ``all`` is drawn.
+        The daily table (scenario, future, seed, day, outcome, group, value); group ``all`` is
+        drawn.
     outcomes
         Outcomes to draw, one row each.
     scenarios
@@ -36,8 +37,8 @@ def time_series(daily: pd.DataFrame, outcomes: list[str], scenarios: list[str],
 
     Notes
     -----
-    Bands are 90 % intervals of the mean by Student's t over seeds; on the right, of the mean
-    of the differences within seeds.
+    Bands are 90 % intervals of the mean by Student's t over seeds, or over futures where there
+    are several; on the right, of the mean of the differences between paired runs.
     """
     rows = daily[daily["group"] == "all"]
     palette = colours(scenarios)
@@ -49,30 +50,30 @@ def time_series(daily: pd.DataFrame, outcomes: list[str], scenarios: list[str],
                     for s in scenarios}
             for name, frame in wide.items():
                 _line(left, frame, palette[name], scenario_label(name))
-                seeds = frame.columns.intersection(wide[scenarios[0]].columns)
-                if name != scenarios[0] and len(seeds):
-                    _line(right, frame[seeds] - wide[scenarios[0]][seeds], palette[name], None)
+                runs = frame.columns.intersection(wide[scenarios[0]].columns)
+                if name != scenarios[0] and len(runs):
+                    _line(right, frame[runs] - wide[scenarios[0]][runs], palette[name], None)
             zero_line(right, vertical=False)
             _axes(left, right, outcome, units.get(outcome, ""))
         axes[0, 1].set_title("difference to " + scenario_label(scenarios[0]).lower(),
                              fontweight="normal")
         for ax in axes[-1]:
             ax.set_xlabel("week of the evaluation")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper center", ncols=len(scenarios))
+        legend_above(fig, *axes[0, 0].get_legend_handles_labels())
     return fig
 
 
 def _weekly(rows: pd.DataFrame) -> pd.DataFrame:
-    """Days by seeds, as the mean of the past seven days."""
-    wide = rows.pivot_table(index="day", columns="seed", values="value", aggfunc="mean")
+    """Days by (future, seed), as the mean of the past seven days."""
+    wide = rows.assign(future=futures_of(rows)).pivot_table(
+        index="day", columns=["future", "seed"], values="value", aggfunc="mean")
     return wide.rolling(WEEK, min_periods=min(WEEK, max(1, len(wide)))).mean().dropna(how="all")
 
 
 def _line(ax: Axes, frame: pd.DataFrame, colour: str, label: str | None) -> None:
     if not len(frame.columns):
         return
-    mean, half, _, _ = interval(frame.to_numpy(float))
+    mean, half, _, _ = interval(by_repetition(frame).to_numpy(float))
     half = np.nan_to_num(half)
     weeks = (frame.index.to_numpy(float) + 1) / WEEK
     ax.fill_between(weeks, mean - half, mean + half, color=colour, alpha=0.18, linewidth=0)

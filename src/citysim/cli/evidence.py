@@ -1,0 +1,190 @@
+"""The command ``evidence``: measures of real crimes, facts of a baseline year, the board."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from citysim.cli.arguments import Parser
+from citysim.config.errors import InputError, closest_match
+
+_USAGE = {
+    "measure": "citysim evidence measure FILE --streets FILE: crimes of a file of points",
+    "facts": "citysim evidence facts [key=value ...], or --study DIR: a year without policy",
+}
+
+
+def evidence(words: list[str], config_path: str | None = None) -> int:
+    """Dispatch to an action of the evidence; returns the exit status.
+
+    Parameters
+    ----------
+    words
+        ``measure ...`` or ``facts ...``.
+    config_path
+        Folder of configuration files.
+
+    Raises
+    ------
+    InputError
+        On an unknown action, or input that an action refuses.
+    """
+    actions = {"measure": measure, "facts": facts}
+    if words and words[0] in actions:
+        return actions[words[0]](words[1:], config_path)
+    return board(words, config_path)
+
+
+def board(words: list[str], config_path: str | None = None) -> int:
+    """The board of facts and trials; until it is there, what can be asked."""
+    raise InputError(f"unknown action '{words[0]}'" if words else "what of the evidence?",
+                     where="citysim evidence", allowed="; ".join(_USAGE.values()),
+                     closest=closest_match(words[0], _USAGE) if words else None)
+
+
+def measure(words: list[str], config_path: str | None = None) -> int:
+    """Measure crimes of a file of points, and hold facts against them."""
+    wanted = _measure_parser(config_path).parse_args(words)
+    if wanted.streets is None:
+        raise InputError("which streets?", where="citysim evidence measure",
+                         allowed="--streets FILE, a file of street lines")
+    from citysim.evidence.facts import load_facts
+    from citysim.evidence.measures import all_measures, describe
+    from citysim.evidence.points import Columns, read_points
+    from citysim.evidence.verdicts import evaluate
+
+    for name in wanted.measure:
+        describe(name, "--measure")
+    # Also refuses facts that are not there before a large file is read.
+    held = load_facts(wanted.config_path, wanted.fact or None)
+    columns = Columns(wanted.x, wanted.y, wanted.time, wanted.offence)
+    data, notes = read_points(wanted.file, wanted.streets, columns, wanted.crs, wanted.layer,
+                              wanted.segments, wanted.within, wanted.only)
+    rows = [_measured(name, data, name in wanted.measure, wanted.file)
+            for name in wanted.measure or all_measures()]
+    table = evaluate(held, data)
+    for text in notes:
+        print(f"citysim: {text}", file=sys.stderr)
+    if not (wanted.csv and wanted.fact):
+        _show(_MEASURE_COLUMNS, [r for r in rows if r[1]], wanted.csv)
+    if wanted.fact or not (wanted.csv or wanted.measure):
+        _show(_FACT_COLUMNS, fact_rows(table[table["verdict"] != "not measurable"]), wanted.csv)
+    missing = [r[0] for r in rows if not r[1]] + _unmeasured(table, wanted.fact)
+    if missing and not wanted.csv:
+        print("\nnot measurable here: " + ", ".join(missing))
+    return 0
+
+
+def facts(words: list[str], config_path: str | None = None) -> int:
+    """Run a year of a city without policy, or read a study, and hold the facts against it."""
+    parser = Parser(prog="citysim evidence facts", add_help=False, allow_abbrev=False)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--study")
+    parser.add_argument("--fact", action="append", default=[])
+    parser.add_argument("--csv", action="store_true")
+    parser.add_argument("--config-path", default=config_path)
+    wanted = parser.parse_intermixed_args(words)
+    if wanted.study is not None and wanted.words:
+        raise InputError("a study that is there takes no settings", where="--study",
+                         allowed="either --study DIR or key=value")
+    from citysim.evidence.city_year import open_year, run_year, year_settings
+    from citysim.evidence.facts import load_facts
+    from citysim.evidence.verdicts import evaluate, tally
+
+    held, failed = load_facts(wanted.config_path, wanted.fact or None), 0
+    if wanted.study is not None:
+        data = open_year(wanted.study, config_path=wanted.config_path)
+    else:
+        from citysim.cli.progress import ProgressView
+        from citysim.cli.study import console_for
+
+        settings = year_settings(wanted.words, wanted.config_path)
+        with ProgressView(console_for(sys.stderr)) as progress:
+            data = run_year(settings, progress)
+        failed = len(settings.seeds) - len(data)
+    table = evaluate(held, data)
+    if not wanted.csv:
+        print(f"{data[0].name}, {data[0].days:.0f} days, {len(data)} seed"
+              f"{'s' if len(data) > 1 else ''}\n")
+    _show(_FACT_COLUMNS, fact_rows(table), wanted.csv)
+    if not wanted.csv:
+        print("\n" + tally(table).to_string())
+    if failed:
+        print(f"citysim: {failed} runs failed; citysim status tells why", file=sys.stderr)
+    return int(failed > 0)
+
+
+_MEASURE_COLUMNS = ("measure", "value", "unit", "note")
+_FACT_COLUMNS = ("fact", "measured", "90 % interval", "published", "verdict", "off", "note")
+
+
+def fact_rows(table) -> list[tuple[str, ...]]:
+    """Rows of a table of facts as text."""
+    rows = []
+    for r in table.itertuples():
+        name = f"{r.fact}: {r.part}" if r.part else r.fact
+        known = r.verdict != "not measurable"
+        rows.append((name, "" if not known else r.word or f"{r.mean:.3g}",
+                     "" if r.low != r.low else f"{r.low:.3g} to {r.high:.3g}", r.target,
+                     r.verdict + ("" if r.counted or not known else " (not counted)"),
+                     "" if r.off != r.off else f"{r.off:+.0%}", r.note))
+    return rows
+
+
+def _measured(name: str, data, asked: bool, path: str) -> tuple[str, str, str, str]:
+    """One line of the table of measures; one that was asked for must be measurable."""
+    from citysim.evidence.measures import describe, take
+
+    found = describe(name)
+    reading = take(name, [data] if found.of_many else data)
+    if asked and not reading.measurable:
+        raise InputError(f"'{name}' cannot be measured: {reading.note}", where=path,
+                         allowed="a file that tells it (--time, --offence name columns)")
+    value = reading.value
+    text = "" if value is None else value if isinstance(value, str) else f"{value:.4g}"
+    return name, text, found.unit, reading.note
+
+
+def _unmeasured(table, asked: Iterable[str]) -> list[str]:
+    """Facts that were asked for by name and cannot be measured."""
+    asked = set(asked)
+    return sorted({r.fact for r in table.itertuples()
+                   if r.fact in asked and r.verdict == "not measurable"})
+
+
+def _measure_parser(config_path: str | None) -> Parser:
+    from citysim.evidence.points import WITHIN
+
+    parser = Parser(prog="citysim evidence measure", add_help=False, allow_abbrev=False)
+    parser.add_argument("file", metavar="FILE")
+    for option in ("--streets", "--x", "--y", "--time", "--offence", "--crs", "--layer"):
+        parser.add_argument(option)
+    parser.add_argument("--segments", default="file")
+    parser.add_argument("--within", type=float, default=WITHIN)
+    for option in ("--only", "--measure", "--fact"):
+        parser.add_argument(option, action="append", default=[])
+    parser.add_argument("--csv", action="store_true")
+    parser.add_argument("--config-path", default=config_path)
+    return parser
+
+
+def _show(names, rows, as_csv: bool) -> None:
+    """A plain table, or CSV."""
+    if as_csv:
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    from citysim.cli.study import console_for
+
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console_for(sys.stdout).print(table)

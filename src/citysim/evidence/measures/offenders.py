@@ -1,0 +1,77 @@
+"""Who offends: how few, how old, with whom. Offenders who are not residents are left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from citysim.evidence.crimes import CityData, Crimes, NotMeasurable, Reading
+from citysim.evidence.measures.concentration import top_share
+from citysim.evidence.measures.registry import measure
+
+ADULT = 18
+YOUNGEST = 12  # years: from here on people count among those who could offend
+
+
+def known_offenders(data: CityData, offences) -> Crimes:
+    """Crimes by residents who are known.
+
+    Raises
+    ------
+    NotMeasurable
+        If there is none.
+    """
+    crimes = data.select(offences)
+    crimes = crimes.where((crimes.offender >= 0) & (crimes.offender < data.people.residents))
+    if not len(crimes):
+        raise NotMeasurable("no crime of this kind by a known resident")
+    return crimes
+
+
+@measure("share of crimes", needs=("offender", "people"))
+def worst_offenders(data, share=0.1, among="people", offences="all") -> Reading:
+    """Share of crimes by the worst tenth (or other share) of people, or of active offenders.
+
+    Parameters
+    ----------
+    share
+        Of them that count as the worst.
+    among
+        ``people``: residents from age 12 on; ``offenders``: those of them with any offence.
+    offences
+        Kinds of crime.
+    """
+    crimes, n = known_offenders(data, offences), data.people.residents
+    each = np.bincount(crimes.offender, minlength=n)[data.people.age[:n] >= YOUNGEST]
+    active = each[each > 0]
+    return Reading(top_share(each if among == "people" else active, share), len(crimes),
+                   f"{len(active)} offenders, {len(active) / len(each):.2%} of people, "
+                   f"{active.mean():.2f} crimes each")
+
+
+@measure("years", needs=("offender", "people"))
+def age_peak(data, window=5, offences="all") -> Reading:
+    """Age with most crimes per resident of that age, over a moving window of years.
+
+    ``more`` holds the age-crime curve: ``age`` and ``rate`` (crimes per resident and window).
+    """
+    crimes, n = known_offenders(data, offences), data.people.residents
+    age = data.people.age[:n]
+    most, kernel = int(age.max()) + 1, np.ones(window)
+    done = np.convolve(np.bincount(data.people.age[crimes.offender], minlength=most), kernel, "same")
+    living = np.convolve(np.bincount(age, minlength=most), kernel, "same")
+    rate = np.divide(done, living, out=np.zeros(most), where=living > 0)
+    return Reading(float(np.argmax(rate)), len(crimes),
+                   f"median age at the crime {np.median(data.people.age[crimes.offender]):.0f}",
+                   {"age": np.arange(most), "rate": rate})
+
+
+@measure("share of juvenile offenders", needs=("offender", "people", "together"))
+def co_offending(data, offences="all") -> Reading:
+    """Share of offenders under 18 who commit most of their crimes with others."""
+    crimes = known_offenders(data, offences)
+    crimes = crimes.where(data.people.age[crimes.offender] < ADULT)
+    if not len(crimes):
+        raise NotMeasurable("no crime by a juvenile")
+    who, owner = np.unique(crimes.offender, return_inverse=True)
+    share = np.bincount(owner, crimes.together) / np.bincount(owner)
+    return Reading(float((share > 0.5).mean()), len(who), f"{len(who)} juvenile offenders")

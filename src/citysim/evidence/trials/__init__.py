@@ -1,0 +1,1 @@
+"""Published field trials, re-run inside the simulation with the published design."""

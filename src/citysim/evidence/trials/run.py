@@ -1,0 +1,133 @@
+"""Running a trial over many seeds as a study: keyed, resumable, on the study's executors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from citysim.config.compose import compose_study
+from citysim.config.errors import InputError
+from citysim.config.settings import Settings
+from citysim.evidence.trials.entries import parse_trial
+from citysim.evidence.trials.schema import Trial
+from citysim.evidence.trials.simulate import PART
+from citysim.study.check import check_inputs
+from citysim.study.program import Program
+from citysim.study.run import StudyResult, run_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HERE = "citysim.evidence.trials"
+PROGRAM = Program(check=f"{_HERE}.run:check", build_world=f"{_HERE}.run:build_world",
+                  simulate=f"{_HERE}.simulate:simulate_trial",
+                  summarise=f"{_HERE}.run:summarise", write_report=f"{_HERE}.run:write_table")
+OUTPUTS = Path("outputs") / "evidence" / "trials"
+
+
+def settings_of(trial: Trial, overrides: Sequence[str] = (),
+                config_path: str | Path | None = None) -> Settings:
+    """The study that runs a trial.
+
+    Parameters
+    ----------
+    trial
+        The entry.
+    overrides
+        Further words in Hydra's grammar (``seeds=4``, ``executor=serial``, ``output_dir=...``).
+    config_path
+        Folder to compose from.
+
+    Raises
+    ------
+    InputError
+        For policies, cities or parameters that do not exist.
+    """
+    timing = trial.timing
+    words = [f"city={trial.city}", f"policy=[{','.join(trial.policies)}]", f"name={trial.id}",
+             f"days={trial.evaluated}", f"warmup_days={timing.warmup + timing.baseline}",
+             f"start_date='{timing.start_date}'", f"seeds={trial.seeds}", "budget=null",
+             f"output_dir={OUTPUTS / trial.id}", *overrides]
+    settings = compose_study(words, config_path)
+    if trial.set:
+        settings = settings.replace(trial.set)
+    settings = settings.replace({
+        "scenarios": {trial.id: {"policies": trial.policies, "set": {}}}})
+    return settings.carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True),
+                                    "code": code_hash()})
+
+
+def run_trial(trial: Trial, overrides: Sequence[str] = (),
+              config_path: str | Path | None = None,
+              progress: Callable | None = None) -> StudyResult:
+    """Run every seed of a trial that is not there yet; ``summary`` holds the pooled effects."""
+    return run_study(settings_of(trial, overrides, config_path), progress, PROGRAM)
+
+
+# --- what the study machinery calls
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings and entries that no trial can be run from."""
+    check_inputs(settings)
+    parse_trial(settings[PART]["entry"])
+
+
+def build_world(settings: Settings) -> Any:
+    """City and population, after making sure that the city has as many units as are needed.
+
+    The choice is made on the state before the warm-up; what depends on recorded crime is then
+    empty, and is looked at again in the run.
+    """
+    from citysim.evidence.trials.units import find_units
+    from citysim.model.city_model import CityModel
+    from citysim.model.world import build_world as build
+
+    trial = parse_trial(settings[PART]["entry"])
+    world = build(settings)
+    model = CityModel(settings, settings.seeds[0], (), world)
+    tables = {"places": model.places, "people": model.people}
+    try:
+        find_units(trial, tables, model.places.recorded, settings.seeds[0], model.scale)
+    except InputError:
+        if not _depends_on_crime(trial):
+            raise
+    return world
+
+
+def _depends_on_crime(trial: Trial) -> bool:
+    eligible = trial.units.eligible
+    return eligible is not None and any(c.column == "recorded" for c in eligible.filter)
+
+
+def summarise(folder: Path) -> pd.DataFrame:
+    """Effects pooled over the seeds that have run (``pool.py``)."""
+    from citysim.evidence.trials.pool import pooled
+    from citysim.study.store import Store
+
+    store = Store(folder)
+    trial = parse_trial(store.manifest["config"][PART]["entry"])
+    return pooled(trial, store.read("estimates"))
+
+
+def write_table(folder: Path, world: Any) -> Path:
+    """The pooled effects as a plain page; the board shows all trials on one."""
+    import pandas as pd
+
+    path = Path(folder) / "report.html"
+    path.write_text(pd.read_csv(Path(folder) / "summary.csv").to_html(index=False),
+                    encoding="utf-8")
+    return path
+
+
+@cache
+def code_hash() -> str:
+    """Hash of the source files that turn an entry into results."""
+    total = sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem != "pool":  # works on results
+            total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()[:16]

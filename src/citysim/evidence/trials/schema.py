@@ -1,0 +1,241 @@
+"""What an entry of ``configs/evidence/trials`` says: a published trial and how it is re-run.
+
+An entry is data alone; a further trial needs no code. ``docs/evidence_trials.md`` explains every
+key. Nothing of what was published reaches the model: ``published`` is only compared with.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from citysim.policies.policy import Condition, Target
+
+CONTROL = "control"
+UNIT_KINDS = ("places", "clusters", "venues", "areas", "people", "city")
+SCOPES = ("units", "rings", "city")
+STATUSES = ("confirmed", "secondary", "memory", "computed", "miniature")
+
+Days = Annotated[int, Field(ge=0, le=3660)]
+SomeDays = Annotated[int, Field(ge=1, le=3660)]
+Metres = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[float, Field(gt=50, lt=100)]
+
+
+class Strict(BaseModel):
+    """Keys that are not declared are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UnitKeys(Strict):
+    """What is treated or not.
+
+    ``places`` are single street segments, ``clusters`` a centre with everything within
+    ``radius``, ``venues`` the same around places with evening venues, ``areas`` districts or
+    squares of ``grid`` metres, ``people`` persons, ``city`` whole cities: replications of the
+    city with luck of their own. ``eligible`` is a target as policies have it, its ``recorded``
+    the crime recorded in the baseline; ``pick`` takes the first ``number`` of the eligible in
+    order of rank, or draws among them. ``spacing`` keeps units apart.
+    """
+
+    kind: Literal["places", "clusters", "venues", "areas", "people", "city"]
+    number: Annotated[int, Field(ge=2)]
+    eligible: Target | None = None
+    pick: Literal["top", "random"] = "top"
+    radius: Metres | None = None
+    grid: Metres | None = None
+    spacing: Annotated[float, Field(ge=0)] = 0.0
+    min_places: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        around = self.kind in ("clusters", "venues")
+        if around and self.radius is None:
+            raise ValueError(f"units of kind {self.kind} need a radius in metres")
+        if not around and self.radius is not None:
+            raise ValueError("a radius goes with clusters or venues")
+        if self.grid is not None and self.kind != "areas":
+            raise ValueError("a grid goes with areas")
+        table = "people" if self.kind == "people" else "places"
+        if self.eligible is not None and self.eligible.table != table:
+            raise ValueError(f"units of kind {self.kind} are chosen from table {table}")
+        if self.kind == "city" and self.eligible is not None:
+            raise ValueError("whole cities are not chosen: leave eligible out")
+        return self
+
+
+class AssignmentKeys(Strict):
+    """How units come to their arms.
+
+    ``simple`` draws lots; ``blocked`` draws within blocks of like units, by a column or the
+    baseline (``by: baseline``) in ``blocks`` parts; ``matched_pairs`` puts as many neighbours
+    in rank together as there are arms; ``before_after`` treats the first ``treated`` units and
+    keeps the next as control, without lots; ``switch_back`` draws every unit's arm anew for
+    each of ``windows`` periods.
+    """
+
+    kind: Literal["simple", "blocked", "matched_pairs", "before_after", "switch_back"] = "simple"
+    by: str = "baseline"
+    blocks: Annotated[int, Field(ge=1)] | None = None
+    treated: Annotated[int, Field(ge=1)] | None = None
+    windows: Annotated[int, Field(ge=2)] | None = None
+    shares: dict[str, Annotated[float, Field(gt=0)]] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        needs = {"blocked": "blocks", "before_after": "treated", "switch_back": "windows"}
+        for kind, key in needs.items():
+            if (getattr(self, key) is not None) != (self.kind == kind):
+                raise ValueError(f"assignment {kind} goes with {key}")
+        if self.shares is not None and self.kind not in ("simple", "blocked"):
+            raise ValueError("shares of the arms go with simple or blocked")
+        return self
+
+
+class Arm(Strict):
+    """Policies of an arm, by name, and their dose; ``x`` is the dose in a slope's own unit.
+
+    ``measures`` changes single numbers of the policies by dotted path below the policy.
+    """
+
+    policies: list[str] = []
+    dose: Annotated[float, Field(ge=0)] = 1.0
+    x: float | None = None
+    set: dict[str, Any] = {}
+
+
+class Timing(Strict):
+    """Days: run before anything counts, counted before, under treatment, counted after it."""
+
+    warmup: Days = 14
+    baseline: Days = 0
+    days: SomeDays
+    follow_up: Days = 0
+    start_date: str = "2024-03-04"
+
+
+class Outcome(Strict):
+    """What is counted or asked.
+
+    ``hours`` run from the first to the second, past midnight where the second is smaller;
+    ``weekdays`` (0 Monday) are those on which such hours begin. ``where`` keeps to places that
+    meet conditions, as in a policy's filter.
+    """
+
+    measure: str = "crime"
+    offences: str | list[str] = "all"
+    counted: Literal["true", "reported", "recorded"] = "true"
+    hours: tuple[Annotated[float, Field(ge=0, lt=24)],
+                 Annotated[float, Field(gt=0, le=24)]] | None = None
+    weekdays: list[Annotated[int, Field(ge=0, le=6)]] | None = None
+    where: list[Condition] = []
+    period: Literal["trial", "follow_up", "whole"] = "trial"
+    label: str = ""
+
+
+class EstimatorKeys(Strict):
+    """How the effect is worked out from the units of one trial.
+
+    ``level`` is that of the interval in per cent; ``adjust`` takes the unit's baseline into
+    account; ``overdispersion`` multiplies the variance where units are too few to show it.
+    """
+
+    kind: Literal["rate_ratio", "difference_in_differences", "risk_difference", "slope"]
+    family: Literal["poisson", "negative_binomial"] = "poisson"
+    adjust: Literal["baseline"] | None = None
+    level: Level = 90.0
+    overdispersion: Annotated[float, Field(ge=1)] = 1.0
+
+
+class Published(Strict):
+    """One published figure. Without a published interval there is none here either.
+
+    ``value`` null stands for an effect that was found to be none, or was not published
+    (``agreement: none``).
+    """
+
+    outcome: str
+    arm: str
+    scope: str = "units"
+    unit: Literal["percent", "per_100", "points", "percent_per_x"] = "percent"
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: Level = 95.0
+    agreement: Literal["overlap", "sign_and_factor", "null", "at_least", "direction", "none"] \
+        | None = None
+    direction: Literal["up", "down"] | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval needs both ends; leave both out where none is published")
+        if self.low is not None and self.low > self.high:
+            raise ValueError(f"the published interval is upside down: {self.low} to {self.high}")
+        if self.low is not None and self.value is not None \
+                and not self.low <= self.value <= self.high:
+            raise ValueError(f"the published value {self.value} lies outside its interval")
+        rule = self.agreement
+        if rule == "overlap" and self.low is None:
+            raise ValueError("agreement overlap needs a published interval")
+        if rule in ("sign_and_factor", "at_least") and self.value is None:
+            raise ValueError(f"agreement {rule} needs a published value")
+        if (rule == "direction") != (self.direction is not None):
+            raise ValueError("agreement direction goes with a direction, up or down")
+        return self
+
+    @property
+    def rule(self) -> str:
+        """What counts as agreement: as written, else by what was published."""
+        if self.agreement:
+            return self.agreement
+        if self.low is not None:
+            return "overlap"
+        return "null" if self.value in (None, 0) else "sign_and_factor"
+
+
+class Trial(Strict):
+    """One published trial or review, re-run."""
+
+    id: str
+    label: str
+    study: str
+    status: Literal["confirmed", "secondary", "memory", "computed", "miniature"]
+    design: str
+    scaled: str = ""
+    note: str = ""
+    city: str = "turin_dora"
+    set: dict[str, Any] = {}
+    units: UnitKeys
+    assignment: AssignmentKeys = AssignmentKeys()
+    timing: Timing
+    arms: dict[str, Arm] = Field(min_length=2)
+    outcomes: dict[str, Outcome] = Field(min_length=1)
+    estimator: EstimatorKeys
+    rings: list[Metres] = []
+    published: list[Published] = []
+    seeds: Annotated[int, Field(ge=1)] = 8
+
+    @property
+    def policies(self) -> list[str]:
+        """Names of all policies of the arms, each once."""
+        return list(dict.fromkeys(p for arm in self.arms.values() for p in arm.policies))
+
+    @property
+    def treatments(self) -> list[str]:
+        """The arms beside the control."""
+        return [name for name in self.arms if name != CONTROL]
+
+    @property
+    def ring_names(self) -> list[str]:
+        """Scopes of the rings, the nearest first."""
+        return [f"ring_{i + 1}" for i in range(len(self.rings))]
+
+    @property
+    def evaluated(self) -> int:
+        """Days of the model's evaluation window."""
+        return self.timing.days + self.timing.follow_up
