@@ -32,10 +32,10 @@ def go(m, strategy, units, *, hours=1.0, step=0, dwell=10.0, contacts=0.0, quali
     where = np.zeros(max(1, units), np.uint16)
     patrol.patrol(strategy, units, hours, step, random.address(seed, 10, step),
                   random.address(seed, 11, step), rounds or m.constants.rounds, dwell, contacts,
-                  quality, s.procedural_quality, consultation, m.hot_places, m.beats.start, m.beats.items, s.disorder,
-                  s.recorded, s.deterrence, s.patrol_minutes, m.neighbours.start,
-                  m.neighbours.items, m.place_rows, m.hour.step_seconds, m.world.first_household,
-                  h.first, h["size"], m.people.age, m.people.trust_police, m.people.trust_city,
+                  quality, s.procedural_quality, consultation, m.hot_places, m.beats.start,
+                  m.beats.items, s.disorder, s.recorded, s.deterrence, s.patrol_minutes,
+                  m.neighbours.start, m.neighbours.items, m.place_rows, m.hour.step_seconds,
+                  m.world.first_household, h.first, h["size"], m.people.age, m.people.trust_police, m.people.trust_city,
                   where, m.stop_list, m.counts)
     return where
 
@@ -187,8 +187,9 @@ def stop(m, places, quality=0.5, seed=1):
     made = np.zeros(len(m.stop_list), np.int64)
     n = patrol.stop_people(len(places), m.stop_list, random.address(seed, 11, 1),
                            m.constants.rounds, quality, m.places.procedural_quality,
-                           m.place_rows, m.world.passers.start, m.world.passers.items, m.moved, m.people.group, m.people.foreign,
-                           m.people.trust_police, m.people.stops, made)
+                           m.place_rows, m.world.passers.start, m.world.passers.items, m.moved,
+                           m.people.group, m.people.foreign, m.people.trust_police,
+                           m.people.stops, made)
     return made[:n]
 
 

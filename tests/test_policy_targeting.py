@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydantic import ValidationError
-import pytest
 
 from citysim.config.errors import InputError
 from citysim.kernels.random import uniform

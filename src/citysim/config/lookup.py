@@ -10,6 +10,7 @@ from citysim.config.errors import InputError, closest_match
 
 ROOT = "config"
 _PACKAGED = "_configs"
+_DATA = ("calibration", "parameters")  # read as they are, not merged by Hydra
 
 
 def shipped_config_dir() -> Path:
@@ -56,7 +57,8 @@ def find_config_dir(config_path: str | Path | None = None) -> Path:
 
 def groups(folder: Path) -> list[str]:
     """Names of the config groups in ``folder``."""
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and any(p.glob("*.yaml")))
+    return sorted(p.name for p in folder.iterdir()
+                  if p.is_dir() and p.name not in _DATA and any(p.glob("*.yaml")))
 
 
 def options(folder: Path, group: str) -> list[str]:

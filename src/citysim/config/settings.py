@@ -15,7 +15,8 @@ from citysim.config.study_keys import STUDY_KEYS, check_study_keys
 
 PLAIN_GROUPS = ("city", "policies")  # handed on as plain dicts to models of their own
 WORLD_PARTS = ("city", "population", "scale")
-_DESIGN = ("seeds", "scenarios", "levers", "uncertainties", "design", "futures", "replicates")
+_DESIGN = ("seeds", "scenarios", "levers", "uncertainties", "design", "futures", "replicates",
+           "parameters")
 _BOOKKEEPING = ("name", "question", "output_dir", "jobs", "time_limit_s", "executor", "threads")
 NOT_CONTENT = (*_BOOKKEEPING, *_DESIGN)  # these keys cannot change the result of a run
 

@@ -6,7 +6,8 @@ at the end (table ``minds``), which surveys ask about and ordinary studies do no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,8 +124,9 @@ def open_year(folder: str | Path, scenario: str | None = None,
                          allowed="citysim status tells what failed")
     world = build_world(settings)
     tables = {name: _read(study, name, scenario) for name in ("events", "outcomes", MINDS)}
-    return [city_data(settings, world, int(run.seed),
-                      *(_of_run(table, run.key) for table in tables.values()))
+    return [replace(city_data(settings, world, int(run.seed),
+                              *(_of_run(table, run.key) for table in tables.values())),
+                    future=int(run.future))
             for run in runs.itertuples()]
 
 
@@ -161,9 +163,7 @@ def city_data(settings: Settings, world: World, seed: int, events: pd.DataFrame,
     events, outcomes, minds
         Its result tables.
     """
-    from citysim.city.city import City
-
-    city: City = world.city
+    city = world.city
     names = tuple(settings.offences)
     police = city.spec.police
     places = city.places
@@ -213,7 +213,3 @@ def _habits(anchors: np.ndarray, modes: np.ndarray, venues: np.ndarray) -> dict[
     transit = (modes[:, None] >> np.array([0, 2, 4, 6])) & 3 == 1
     return {"evening": (venues[anchors[:, 2:5]] > 0).any(axis=1), "transit": transit.any(axis=1)}
 
-
-def seeds_of(data: Iterable[CityData]) -> list[int]:
-    """Seeds of some runs, sorted."""
-    return sorted({d.seed for d in data if d.seed is not None})

@@ -147,7 +147,7 @@ class CityData:
         Those of them that count in totals.
     police_per_100k
         Officers by force.
-    seed
+    seed, future
         Of a run.
     """
 
@@ -162,6 +162,7 @@ class CityData:
     totals: tuple[str, ...] = ()
     police_per_100k: dict[str, float] = field(default_factory=dict)
     seed: int | None = None
+    future: int = 0
 
     def kinds(self, offences: str | Iterable[str]) -> list[str]:
         """Names of offences meant by a name, several, ``all``, ``all_but_vandalism`` or ``any``.

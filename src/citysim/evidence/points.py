@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from citysim.city.files import existing, read_layer, to_metres, with_crs
 from citysim.city.network import neighbours, number_ends
 from citysim.config.errors import InputError, closest_match
+from citysim.config.lookup import find_config_dir
 from citysim.evidence.crimes import CityData, Crimes, Places
 
 POSITIONS = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"), ("long", "lat"),
@@ -154,12 +156,18 @@ def read_segments(path: str, segments: str = "file", crs: str | None = None):
 def _spec(path: str, crs: str | None):
     """Reading rules of a city of these streets, as configured."""
     from citysim.city.spec import CitySpec
-    from citysim.config.compose import compose_study
 
     existing(path, "--streets")
-    settings = compose_study(["experiment=single", "city=file"]).replace(
-        {"city.streets": str(path), "city.crs": crs})
-    return CitySpec.read(settings.city)
+    settings = _city_of_files(find_config_dir())
+    return CitySpec.read(settings.replace({"city.streets": str(path), "city.crs": crs}).city)
+
+
+@cache
+def _city_of_files(folder: Path):
+    """Settings of ``city=file``, composed once."""
+    from citysim.config.compose import compose_study
+
+    return compose_study(["experiment=single", "city=file"], folder)
 
 
 def nearest(lines: Sequence, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -289,7 +297,7 @@ def _clock(moments, notes: list[str]):
     if (moments == moments.dt.normalize()).all():
         notes.append("the times are days without hours")
         hour = None
-    return hours, hour, moments.dt.weekday.to_numpy(np.int64)
+    return hours, hour, moments.dt.day_of_week.to_numpy(np.int64)
 
 
 def _refuse_unknown(only: list[str], offence: np.ndarray, path: str) -> None:

@@ -137,7 +137,8 @@ def roles(course, key, person, age, employment, active):
         u = uniform(key, r)
         work = employment[r] == EMPLOYED
         if active[i] == 1:
-            chance = course.desist_base + course.desist_age * max(0.0, (age[r] - course.desist_from) / 10.0)
+            older = max(0.0, (age[r] - course.desist_from) / 10.0)
+            chance = course.desist_base + course.desist_age * older
             if work:
                 chance *= course.desist_job
             if u < chance:

@@ -57,10 +57,10 @@ def visit(s, dwell, built, spill, deterrence, patrol_minutes, neighbour_start, n
 
 @kernel
 def patrol(strategy, n_units, hours, step, key, key_contact, rounds, dwell, contacts_per_hour,
-           quality, place_quality, consultation, round_places, beat_start, beats, disorder, recorded,
-           deterrence, patrol_minutes, neighbour_start, neighbours, place_rows, step_seconds,
-           first_household, household_first, household_size, age, trust_police, trust_city,
-           unit_place, stops, counts):
+           quality, place_quality, consultation, round_places, beat_start, beats, disorder,
+           recorded, deterrence, patrol_minutes, neighbour_start, neighbours, place_rows,
+           step_seconds, first_household, household_first, household_size, age, trust_police,
+           trust_city, unit_place, stops, counts):
     """One step of all units that follow one strategy.
 
     Hot-spot units go round ``round_places`` in turn, so that each place is seen again soon;
@@ -199,8 +199,8 @@ def any_passer(s, sex, key, unit, passer_start, passers, moved, group):
 
 
 @kernel
-def stop_people(n, stops, key, rounds, quality, place_quality, place_rows, passer_start, passers, moved, group,
-                foreign, trust_police, n_stopped, made):
+def stop_people(n, stops, key, rounds, quality, place_quality, place_rows, passer_start, passers,
+                moved, group, foreign, trust_police, n_stopped, made):
     """Resolve wanted stops: somebody who passed, by sex, age and origin as officers select.
 
     ``made`` (int64 (limit)): rows of people stopped; returns how many.

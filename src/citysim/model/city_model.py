@@ -340,7 +340,8 @@ class CityModel(mesa.Model):
         tables = (self.places, self.people, self.households, self.offenders, self.guardians)
         parts = {t.name: t.nbytes for t in tables}
         return {**parts, "routes": self.population.routes.nbytes,
-                "ties": self.population.ties.nbytes + self.population.tie_kinds.nbytes, "scratch": scratch,
+                "ties": self.population.ties.nbytes + self.population.tie_kinds.nbytes,
+                "scratch": scratch,
                 "indices": self.world.regulars.nbytes + self.world.passers.nbytes
                 + self.world.first_household.nbytes}
 

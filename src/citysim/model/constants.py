@@ -96,7 +96,8 @@ def read_offences(settings, scale: float) -> Offences:
     if not settings.model.domestic.enabled:
         level[form == HOUSEHOLD] = 0.0
     return Offences(
-        names=names, kinds=tuple(rows[name]["kind"] for name in names), form=form, level=level, half=column("half"), beta=column("beta"),
+        names=names, kinds=tuple(rows[name]["kind"] for name in names), form=form, level=level,
+        half=column("half"), beta=column("beta"),
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)),
         memory=column("memory", factor=float(near)), female=column("female"),
@@ -136,7 +137,8 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
     return Constants(
         watch=_watch(m, on, scale),
         target=Target(
-            meeting=m.opportunity.meeting, rear_entry=m.opportunity.rear_entry, occupied=m.opportunity.occupied,
+            meeting=m.opportunity.meeting, rear_entry=m.opportunity.rear_entry,
+            occupied=m.opportunity.occupied,
             night_vehicle=on["opportunity"] * m.opportunity.night_vehicle,
             disorder_feed=on["opportunity"] * m.opportunity.disorder_feed,
             youth_feed=on["opportunity"] * m.opportunity.youth_feed,
@@ -176,8 +178,8 @@ def _watch(m, on, scale) -> Watch:
     g, f = m.guardianship, m.fear
     seen = float(on["guardianship"])
     return Watch(
-        outdoors=g.outdoors / scale, green_outdoors=g.green_outdoors / scale, weigh=1.0 / scale, home_eyes=g.home_eyes / scale,
-        shop_eyes=g.shop_eyes,
+        outdoors=g.outdoors / scale, green_outdoors=g.green_outdoors / scale,
+        weigh=1.0 / scale, home_eyes=g.home_eyes / scale, shop_eyes=g.shop_eyes,
         venue_eyes=g.venue_eyes, service_eyes=g.service_eyes, host_eyes=g.host_eyes,
         saturation=g.saturation, blind=g.blind, disorder_loss=g.disorder_loss,
         certainty_informal=seen * g.certainty_informal,

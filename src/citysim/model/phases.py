@@ -59,8 +59,8 @@ def move(m) -> None:
     parallel_run = m.threads > 1
     (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
         m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services, s.retail,
-        s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes, k.sensitivity, m.drink_rate,
-        m.pull, m.drink)
+        s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes,
+        k.sensitivity, m.drink_rate, m.pull, m.drink)
     decay = travel_decay(m)
     mover = m.settings.model.fear
     common = (m.hour_of_week, m.key(streams.CHOICE), m.dark, m.population.timetables, p.timetable,
@@ -151,9 +151,8 @@ def observe_places(m) -> None:
     (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
         s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
-        s.closing_hour, s.services,
-        s.hosts, s.greenery, m.efficacy, s.district, s.light, s.present, m.women, m.young, s.guardianship,
-        s.certainty, s.unease)
+        s.closing_hour, s.services, s.hosts, s.greenery, m.efficacy, s.district, s.light, s.present,
+        m.women, m.young, s.guardianship, s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
         m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes,

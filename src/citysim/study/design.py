@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from citysim.config.ensembles import ensemble_of
 from citysim.config.settings import NOT_CONTENT, Settings, stable_hash
 from citysim.study.sweep import Scenario, sweep_of
 
@@ -62,15 +63,36 @@ def runs_of(settings: Settings, seeds: Iterable[int] | None = None) -> list[Run]
         The study's.
     seeds
         In place of the study's own: with more of them, the keys of the runs they share stay.
+
+    Raises
+    ------
+    InputError
+        See :func:`citysim.study.sweep.sweep_of` and
+        :func:`citysim.config.ensembles.ensemble_of`.
     """
     code, memo = code_hash(), {}
-    prepared = []
-    for scenario in scenarios_of(settings):
-        own = settings.replace(scenario.set) if scenario.set else settings
-        prepared.append((scenario, own, _base(scenario, own, code, memo)))
-    return [Run(stable_hash([base, seed]), scenario, seed, own)
-            for seed in (settings.seeds if seeds is None else seeds)
-            for scenario, own, base in prepared]
+    scenarios, ensemble = scenarios_of(settings), ensemble_of(settings)
+    prepared: dict[tuple, list[tuple]] = {}
+    found = []
+    for seed in settings.seeds if seeds is None else seeds:
+        drawn = ensemble.drawn(seed) if ensemble else {}
+        point = tuple(drawn.values())
+        if point not in prepared:
+            prepared[point] = [(scenario, own, _base(scenario, own, code, memo))
+                               for scenario, own in _set_up(settings, scenarios, drawn)]
+        found += [Run(stable_hash([base, seed]), scenario, seed, own)
+                  for scenario, own, base in prepared[point]]
+    return found
+
+
+def _set_up(settings: Settings, scenarios: list[Scenario],
+            drawn: dict[str, float]) -> Iterator[tuple[Scenario, Settings]]:
+    """Each scenario with what was drawn for a seed and its own settings, which come last."""
+    start = settings.replace(drawn) if drawn else settings
+    for scenario in scenarios:
+        own = start.replace(scenario.set) if scenario.set else start
+        whole = replace(scenario, set={**drawn, **scenario.set}) if drawn else scenario
+        yield whole, own
 
 
 def study_key(runs: list[Run]) -> str:

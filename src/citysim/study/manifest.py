@@ -8,6 +8,7 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
+from citysim.config.ensembles import ensemble_of
 from citysim.config.settings import Settings
 from citysim.study.design import Run, code_hash, data_files, study_key
 from citysim.study.executor import cores
@@ -34,9 +35,10 @@ def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
         Ready for JSON. ``keys`` lists the runs that belong to the study, ``parameters`` the
         value, unit, source and prior range of every number by path, ``scenarios`` every option
         once (what its futures set stands in ``design.parquet``), ``factors`` the levers and
-        uncertainties.
+        uncertainties, ``ensemble`` where seeds draw their parameters from (what each drew stands
+        in the table ``runs``).
     """
-    sweep = sweep_of(settings)
+    sweep, ensemble = sweep_of(settings), ensemble_of(settings)
     return {
         "name": settings.name, "question": settings.question, "study_key": study_key(runs),
         "config_key": settings.key(), "status": "running", "started": now(), "finished": None,
@@ -47,6 +49,7 @@ def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
         "factors": [factor.entry() for factor in sweep.factors],
         "design": entry_of(settings, "design"), "futures": entry_of(settings, "futures"),
         "replicates": settings.replicates,
+        "ensemble": ensemble.entry() if ensemble else None,
         "versions": versions(), "code": code_hash(), "data_files": _files(settings),
         "machine": {"cores": cores(), "system": platform.system(),
                     "processor": platform.machine()},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from citysim.evidence.crimes import CityData, NotMeasurable, Reading
-from citysim.evidence.measures.registry import measure
+from citysim.evidence.measures.registry import measure, package
 
 DRAWS = 200  # random placements
 SEED = 1
@@ -29,7 +29,7 @@ def gini_of(counts: np.ndarray) -> float:
     """Gini coefficient of counts, by the package ``inequality``; NaN without crimes."""
     if counts.sum() == 0:
         return float("nan")
-    return float(_inequality().Gini(counts).g)
+    return float(package("inequality.gini").Gini(counts).g)
 
 
 def generalised(gini: float, crimes: int, places: int) -> float:
@@ -46,17 +46,6 @@ def at_random(crimes: int, weights: np.ndarray, function, draws: int = DRAWS) ->
     rng = np.random.default_rng(SEED)
     even = weights / weights.sum()
     return float(np.mean([function(rng.multinomial(crimes, even)) for _ in range(draws)]))
-
-
-def _inequality():
-    try:
-        from inequality import gini
-    except ImportError:
-        from citysim.config.errors import InputError
-
-        raise InputError("the package 'inequality' is not installed", where="measure gini",
-                         allowed="pip install 'citysim[evidence]'") from None
-    return gini
 
 
 def _samples(data: CityData, offences, per_place: float | None):

@@ -15,6 +15,7 @@ from citysim.evidence.measures.registry import measure
 
 HOURS_PER_DAY = 24.0
 SEED = 1
+MOST_PAIRS = 30_000_000  # more would not fit into memory beside everything else
 _CHUNK = 512  # places whose distances are held at a time
 
 
@@ -35,7 +36,9 @@ def close_pairs(data: CityData, crimes: Crimes, metres: float, along: str):
         from scipy.spatial import cKDTree
 
         points = np.column_stack([crimes.x, crimes.y])
-        pairs = cKDTree(points).query_pairs(metres, output_type="ndarray")
+        tree = cKDTree(points)
+        _refuse_too_many((tree.count_neighbors(tree, metres) - len(points)) // 2)
+        pairs = tree.query_pairs(metres, output_type="ndarray")
         first, second = np.sort(pairs, axis=1).T
         return first, second, np.hypot(*(points[first] - points[second]).T)
     if along != "network":
@@ -56,11 +59,13 @@ def _network_pairs(data: CityData, crimes: Crimes, metres: float):
     order = np.argsort(crimes.place, kind="stable")
     start = np.searchsorted(crimes.place[order], np.arange(n + 1))
     used = np.unique(crimes.place)
-    found = []
+    each, found, so_far = np.diff(start), [], 0
     for k in range(0, len(used), _CHUNK):
         here = used[k:k + _CHUNK]
         away = dijkstra(graph, indices=here, limit=metres)
-        which, there = np.nonzero((away <= metres) & (np.diff(start) > 0))
+        which, there = np.nonzero((away <= metres) & (each > 0))
+        so_far += int((each[here[which]] * each[there]).sum() - each[here].sum())
+        _refuse_too_many(so_far // 2)  # each pair comes up twice
         for p, q, d in zip(here[which], there, away[which, there], strict=True):
             if p <= q:
                 one, other = order[start[p]:start[p + 1]], order[start[q]:start[q + 1]]
@@ -72,6 +77,12 @@ def _network_pairs(data: CityData, crimes: Crimes, metres: float):
         return np.empty(0, int), np.empty(0, int), np.empty(0)
     pairs = np.concatenate([pair for pair, _ in found], axis=1)
     return pairs[0], pairs[1], np.concatenate([d for _, d in found])
+
+
+def _refuse_too_many(pairs: int) -> None:
+    if pairs > MOST_PAIRS:
+        raise NotMeasurable(f"{pairs:,} pairs are that close, too many to hold; take fewer kinds "
+                            "of crime or a shorter distance")
 
 
 def pairs_within(time: np.ndarray, limit: float) -> int:

@@ -55,13 +55,13 @@ def age_peak(data, window=5, offences="all") -> Reading:
     ``more`` holds the age-crime curve: ``age`` and ``rate`` (crimes per resident and window).
     """
     crimes, n = known_offenders(data, offences), data.people.residents
-    age = data.people.age[:n]
-    most, kernel = int(age.max()) + 1, np.ones(window)
-    done = np.convolve(np.bincount(data.people.age[crimes.offender], minlength=most), kernel, "same")
-    living = np.convolve(np.bincount(age, minlength=most), kernel, "same")
+    age, kernel = data.people.age[:n], np.ones(window)
+    most = int(age.max()) + 1
+    done, living = (np.convolve(np.bincount(years, minlength=most), kernel, "same")
+                    for years in (age[crimes.offender], age))
     rate = np.divide(done, living, out=np.zeros(most), where=living > 0)
     return Reading(float(np.argmax(rate)), len(crimes),
-                   f"median age at the crime {np.median(data.people.age[crimes.offender]):.0f}",
+                   f"median age at the crime {np.median(age[crimes.offender]):.0f}",
                    {"age": np.arange(most), "rate": rate})
 
 

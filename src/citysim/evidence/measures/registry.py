@@ -92,9 +92,25 @@ def measure(unit: str, needs: tuple[str, ...] = (), of_many: bool = False) -> Ca
     return keep
 
 
+def package(name: str):
+    """A package of the optional extra ``evidence``, imported when a measure needs it.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise InputError(f"the package '{name.split('.')[0]}' is not installed",
+                         where="citysim.evidence", allowed="pip install 'citysim[evidence]'"
+                         ) from None
+
+
 def _load() -> None:
-    package = importlib.import_module("citysim.evidence.measures")
-    for module in pkgutil.iter_modules(package.__path__):
+    own = importlib.import_module("citysim.evidence.measures")
+    for module in pkgutil.iter_modules(own.__path__):
         if module.name != "registry":
             importlib.import_module(f"citysim.evidence.measures.{module.name}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from citysim.evidence.crimes import CityData, NotMeasurable, Reading
-from citysim.evidence.measures.registry import measure
+from citysim.evidence.measures.registry import measure, package
 
 DAYS_PER_YEAR = 365.0
 _YEAR_ENOUGH = 0.9  # of a year: shorter windows cannot show repeats within twelve months
@@ -94,9 +94,7 @@ def relative_risk(data, habit="evening", offences="all", ages=(14, 110)) -> Read
     if not (table.sum(axis=1).all() and table[:, 0].all()):
         raise NotMeasurable("too few with the habit, or too few victims: "
                             f"{table[0].sum()} have it, {table[:, 0].sum()} were hit")
-    from statsmodels.stats.contingency_tables import Table2x2
-
-    ratio = Table2x2(table)
+    ratio = package("statsmodels.stats.contingency_tables").Table2x2(table)
     low, high = ratio.riskratio_confint(alpha=0.1)
     return Reading(float(ratio.riskratio), int(table[:, 0].sum()),
                    f"{low:.2f} to {high:.2f} (90 %); {has[chosen].mean():.0%} have the habit",

@@ -36,8 +36,8 @@ def estimates_of(trial: Trial, units: pa.Table) -> list[dict]:
         here = _rows(data, data["outcome"] == outcome)
         for scope in ("units", *trial.ring_names):
             rows = _rows(here, here["scope"] == scope)
-            if not len(rows["unit"]):
-                continue
+            if not (rows["size"] > 0).any():
+                continue  # rings in which there is no place, or nobody lives
             found += _own(trial, outcome, scope, rows)
             found += _paired(trial, outcome, scope, rows)
         city = _rows(here, here["scope"] == "city")

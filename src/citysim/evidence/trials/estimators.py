@@ -193,10 +193,10 @@ def _fit(panel: Panel, design: np.ndarray, keys: EstimatorKeys, groups) -> _Fit:
         if alpha > 1e-6:
             family = families.NegativeBinomial(alpha=alpha)
     model = GLM(panel.value, design, family, offset=offset)
-    return _robust(model, design, groups, keys)
+    return _robust(model, design, groups)
 
 
-def _robust(model, design: np.ndarray, groups, keys: EstimatorKeys) -> _Fit:
+def _robust(model, design: np.ndarray, groups) -> _Fit:
     """Fit with a sandwich covariance that leaves each unit or cluster out of its own mean.
 
     The plain sandwich is too narrow for the numbers of units that trials have. Dividing each
@@ -210,16 +210,18 @@ def _robust(model, design: np.ndarray, groups, keys: EstimatorKeys) -> _Fit:
     x = design * root[:, None]
     residual = root * (model.endog - result.mu) * model.family.link.deriv(result.mu)
     bread = np.linalg.inv(x.T @ x)
-    names = np.arange(rows) if groups is None else groups
-    scores = []
-    for g in np.unique(names):
-        mine = names == g
-        own = x[mine]
-        left = np.eye(len(own)) - own @ bread @ own.T
-        scores.append(own.T @ np.linalg.pinv(left, rcond=1e-8) @ residual[mine])
-    n = len(scores)
-    meat = np.asarray(scores)
-    cov = bread @ (meat.T @ meat) @ bread * (n - 1) / n * keys.overdispersion
+    if groups is None:
+        left = 1.0 - np.einsum("ij,jk,ik->i", x, bread, x)
+        meat = x * (residual / np.maximum(left, 1e-8))[:, None]
+    else:
+        scores = []
+        for g in np.unique(groups):
+            own = x[groups == g]
+            left = np.linalg.pinv(np.eye(len(own)) - own @ bread @ own.T, rcond=1e-8)
+            scores.append(own.T @ left @ residual[groups == g])
+        meat = np.asarray(scores)
+    n = len(meat)
+    cov = bread @ (meat.T @ meat) @ bread * (n - 1) / n
     df = n - columns if groups is None else n - 1
     return _Fit(np.asarray(result.params), cov, max(1, df))
 
@@ -240,9 +242,9 @@ def _means(panel: Panel, design, keys: EstimatorKeys, arms, at, groups) -> list[
     """Least squares; the change itself and relative to the level without treatment."""
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    if np.linalg.matrix_rank(design) < design.shape[1]:
+    if np.ptp(panel.value) == 0 or np.linalg.matrix_rank(design) < design.shape[1]:
         return [Effect(int(a), *[math.nan] * 3) for a in arms]
-    fit = _robust(GLM(panel.value, design), design, groups, keys)
+    fit = _robust(GLM(panel.value, design), design, groups)
     found = []
     for a, column in zip(arms, at, strict=True):
         b, se = float(fit.b[column]), math.sqrt(max(0.0, float(fit.cov[column, column])))
@@ -298,6 +300,6 @@ def _units_in(panel: Panel, arm: int) -> int:
 
 
 def _empty(panel: Panel, arm: int) -> bool:
-    """Whether the arm or the control saw no event after treatment."""
-    after = panel.after == 1
-    return min(panel.value[after & (panel.arm == a)].sum() for a in (arm, 0)) == 0
+    """Whether the arm or the control saw no event in a period: then no ratio can be told."""
+    return min(panel.value[(panel.after == after) & (panel.arm == a)].sum()
+               for after in np.unique(panel.after) for a in (arm, 0)) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,18 +47,20 @@ def settings_of(trial: Trial, overrides: Sequence[str] = (),
     InputError
         For policies, cities or parameters that do not exist.
     """
-    timing = trial.timing
     words = [f"city={trial.city}", f"policy=[{','.join(trial.policies)}]", f"name={trial.id}",
-             f"days={trial.evaluated}", f"warmup_days={timing.warmup + timing.baseline}",
-             f"start_date='{timing.start_date}'", f"seeds={trial.seeds}", "budget=null",
-             f"output_dir={OUTPUTS / trial.id}", *overrides]
-    settings = compose_study(words, config_path)
-    if trial.set:
-        settings = settings.replace(trial.set)
-    settings = settings.replace({
-        "scenarios": {trial.id: {"policies": trial.policies, "set": {}}}})
-    return settings.carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True),
-                                    "code": code_hash()})
+             f"seeds={trial.seeds}", "budget=null", f"output_dir={OUTPUTS / trial.id}", *overrides]
+    return for_trial(compose_study(words, config_path), trial)
+
+
+def for_trial(settings: Settings, trial: Trial) -> Settings:
+    """Composed settings of the trial's city and policies, made into the study of the trial."""
+    timing = trial.timing
+    return settings.replace({
+        "days": trial.evaluated, "warmup_days": timing.warmup + timing.baseline,
+        "start_date": timing.start_date, **trial.set,
+        "scenarios": {trial.id: {"policies": trial.policies, "set": {}}},
+    }).carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True),
+                       "code": code_hash()})
 
 
 def run_trial(trial: Trial, overrides: Sequence[str] = (),
@@ -72,6 +75,9 @@ def run_trial(trial: Trial, overrides: Sequence[str] = (),
 
 def check(settings: Settings) -> None:
     """Refuse settings and entries that no trial can be run from."""
+    if find_spec("statsmodels") is None:
+        raise InputError("virtual trials need the extra 'evidence'",
+                         allowed="pip install 'citysim[evidence]'")
     check_inputs(settings)
     parse_trial(settings[PART]["entry"])
 

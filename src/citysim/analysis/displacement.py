@@ -1,0 +1,199 @@
+"""Does trouble move next door? Treated places, the ring around them, and the rest of the city.
+
+Rings are drawn around the places that an option's own run treated. Changes are those against
+doing nothing with the same seed at the very same places, so that luck and regression to the mean
+cancel out. A positive quotient is diffusion of benefits: the ring gained too. A negative one is
+displacement, below -1 more of it than was prevented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from citysim.analysis.contrasts import interval
+from citysim.analysis.costs import fieller
+from citysim.config.errors import InputError
+from citysim.results import Results
+
+TREATED, RING, REST, CITY = ZONES = ("treated", "ring", "rest", "city")
+OUTCOMES = ("crime.hazard.all", "crime.hazard.property", "crime.hazard.violence")
+_FLAG = "policy.treated"
+
+
+def displacement_quotient(treated: tuple, buffer: tuple, control: tuple):
+    """Weighted displacement quotient (Bowers and Johnson 2003).
+
+    The change of the buffer's crime over that of the treated area, both relative to the control
+    area: (B1/C1 - B0/C0) / (A1/C1 - A0/C0).
+
+    Parameters
+    ----------
+    treated, buffer, control
+        Crime before and after (or without and with), numbers or ndarrays of one shape.
+
+    Returns
+    -------
+    float or ndarray
+        NaN where the control area had no crime, or where crime in the treated area did not fall
+        against the control's: there was nothing that could move.
+    """
+    before, after = (np.asarray(part, float) for part in control)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain, near = (np.asarray(area[1], float) / after - np.asarray(area[0], float) / before
+                      for area in (treated, buffer))
+        found = np.where((before > 0) & (after > 0) & (gain < 0), near / gain, np.nan)
+    return float(found) if found.ndim == 0 else found
+
+
+def zones(treated: np.ndarray, x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
+    """Zone of each place: 0 treated, 1 not treated but within ``reach`` of one that is, 2 neither.
+
+    Parameters
+    ----------
+    treated : ndarray of bool (places)
+    x, y : ndarray (places)
+        Middles of the places, m.
+    reach
+        Width of the ring, m, between middles.
+
+    Returns
+    -------
+    ndarray of int8 (places)
+    """
+    from scipy.spatial import cKDTree
+
+    treated = np.asarray(treated, bool)
+    zone = np.where(treated, 0, 2).astype(np.int8)
+    if treated.any():
+        here = np.column_stack((x, y)).astype(float)
+        away, _ = cKDTree(here[treated]).query(here, distance_upper_bound=reach)
+        zone[np.isfinite(away) & ~treated] = 1
+    return zone
+
+
+def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: float = 100.0,
+                 city=None) -> pd.DataFrame:
+    """Change in treated places, their ring and the rest, for every option that treats places.
+
+    Parameters
+    ----------
+    study
+        The opened study, with a baseline.
+    outcomes
+        Sums by place, such as expected offences.
+    reach
+        Width of the ring, m.
+    city
+        City whose places these are; by default built again from the manifest's description.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per scenario and outcome. ``places_treated``, ``places_ring``: their mean number
+        over runs; for each zone and the whole city ``<zone>_base`` (mean of the baseline in that
+        zone, in the outcome's unit over the window), ``<zone>``, ``<zone>_lo90``, ``<zone>_hi90``
+        (mean change with its interval) and ``<zone>_share`` with its interval (the same over the
+        base). ``moved`` is the change of the ring per unit prevented among the treated,
+        ``quotient`` the weighted displacement quotient with the rest of the city as control;
+        both are ratios of means over the repetitions with Fieller's interval, NaN where no fall
+        among the treated can be shown. ``n``: pairs of runs.
+
+    Raises
+    ------
+    InputError
+        If no run of the study says which places it treated, or outcomes are not known by place.
+    """
+    if city is None:
+        city = city_of(study)
+    flags = study.xarray(_FLAG).isel(month=-1)
+    runs = _runs(flags)
+    treated = flags.values > 0
+    base_of = {(r.future, r.seed): r.Index for r in runs.itertuples()
+               if r.scenario == study.baseline}
+    pairs = [(r.Index, base_of[r.future, r.seed]) for r in runs.itertuples()
+             if r.scenario != study.baseline and (r.future, r.seed) in base_of
+             and treated[r.Index].any()]
+    zone = {i: zones(treated[i], city.places.x, city.places.y, reach) for i, _ in pairs}
+    rows = []
+    for outcome in outcomes:
+        values = study.xarray(outcome)
+        position = {key: i for i, key in enumerate(values["key"].values)}
+        sums = values.sum("month").values[[position[key] for key in runs["key"]]]
+        sides = {i: _sides(zone[i], sums[i], sums[b]) for i, b in pairs}
+        for name in study.scenarios[1:]:
+            own = [i for i, _ in pairs if runs.at[i, "scenario"] == name]
+            if own:
+                rows.append({"scenario": name, "outcome": outcome,
+                             "places_treated": np.mean([(zone[i] == 0).sum() for i in own]),
+                             "places_ring": np.mean([(zone[i] == 1).sum() for i in own]),
+                             **_estimates(_by_repetition(runs.loc[own], sides)),
+                             "n": len(own)})
+    return pd.DataFrame(rows)
+
+
+def city_of(study: Results):
+    """The city of a study, built again from the description in its manifest.
+
+    Raises
+    ------
+    InputError
+        If the manifest holds no city, or a file that it names is gone.
+    """
+    from citysim.city.city import build_city
+
+    described = (study.manifest.get("config") or {}).get("city")
+    if not described:
+        raise InputError("the manifest describes no city", where=str(study.folder),
+                         allowed="a study with its manifest")
+    return build_city(described)
+
+
+def _runs(array) -> pd.DataFrame:
+    return pd.DataFrame({name: array[name].values
+                         for name in ("key", "scenario", "future", "seed")})
+
+
+def _sides(zone: np.ndarray, option: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Sums by zone and for the city, without and with the option: float64 (4, 2)."""
+    found = np.array([np.bincount(zone, v, minlength=3)[:3] for v in (base, option)]).T
+    return np.vstack((found, found.sum(axis=0)))
+
+
+def _by_repetition(runs: pd.DataFrame, sides: dict[int, np.ndarray]) -> np.ndarray:
+    """Sides of the runs (n, 4, 2): one per seed, or means of the futures where there are more."""
+    found = np.array([sides[i] for i in runs.index])
+    futures = runs["future"].to_numpy()
+    if len(np.unique(futures)) < 2:
+        return found
+    return np.array([found[futures == f].mean(axis=0) for f in np.unique(futures)])
+
+
+def _estimates(sides: np.ndarray) -> dict[str, float]:
+    base, change = sides[..., 0], sides[..., 1] - sides[..., 0]
+    mean, half, _, _ = interval(change.T)
+    row: dict[str, float] = {}
+    for k, name in enumerate(ZONES):
+        level = base[:, k].mean()
+        row[f"{name}_base"] = level
+        for suffix, value in (("", mean[k]), ("_lo90", mean[k] - half[k]),
+                              ("_hi90", mean[k] + half[k])):
+            row[name + suffix] = value
+            row[f"{name}_share{suffix}"] = value / level if level else np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighed = sides[:, :2] / sides[:, 2:3]
+    weighed = weighed[..., 1] - weighed[..., 0]
+    row |= _ratio("moved", change[:, 1], change[:, 0], sign=-1.0)
+    return row | _ratio("quotient", weighed[:, 1], weighed[:, 0])
+
+
+def _ratio(name: str, near: np.ndarray, gain: np.ndarray, sign: float = 1.0) -> dict[str, float]:
+    """Ratio of means with its interval; NaN where no fall among the treated can be shown."""
+    mean, half, _, _ = interval(gain)
+    found = (np.nan,) * 3
+    if mean + half < 0:
+        ratio, low, high = fieller(sign * near, gain)
+        found = ratio, low, high
+    return dict(zip((name, f"{name}_lo90", f"{name}_hi90"), found, strict=True))

@@ -1,0 +1,370 @@
+"""Measures against worked examples, brute force, planted truth, and other people's packages."""
+
+from itertools import combinations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from citysim.config.errors import InputError
+from citysim.evidence.crimes import CityData, Crimes
+from citysim.evidence.measures import all_measures, take
+from citysim.evidence.measures.concentration import at_random, holding
+from citysim.evidence.measures.journeys import fit_decay
+from citysim.evidence.measures.near_repeat import close_pairs, knox_table
+from citysim.evidence.measures.registry import measure
+from made_crimes import city, counted, people, places
+
+TEN = (5, 3, 1, 1, 0, 0, 0, 0, 0, 0)
+
+
+def value(name, data, **arguments):
+    found = take(name, data, arguments)
+    assert found.measurable, found.note
+    return found.value
+
+
+# --- concentration
+
+@pytest.mark.parametrize(("share", "held"), [(0.25, 0.1), (0.5, 0.1), (0.51, 0.2), (1.0, 0.4)])
+def test_segments_that_hold_a_share(share, held):
+    assert value("segments_holding", counted(TEN), share=share) == pytest.approx(held)
+
+
+def test_gini_is_half_the_relative_mean_difference():
+    x = np.array(TEN, float)
+    by_pairs = np.abs(x[:, None] - x).sum() / (2 * len(x) ** 2 * x.mean())
+    assert value("gini", counted(TEN)) == pytest.approx(by_pairs)
+
+
+def test_gini_is_what_the_lorenz_curve_leaves():
+    curve = take("lorenz", counted(TEN)).more
+    area = np.trapezoid(curve["crimes"], curve["places"])
+    assert 1 - 2 * area == pytest.approx(value("gini", counted(TEN)))
+    assert value("lorenz", counted(TEN), worst=0.2) == pytest.approx(0.8)
+
+
+def test_generalised_gini_goes_by_what_whole_crimes_allow():
+    even = counted((1, 1, 1, 1, 1, 0, 0, 0, 0, 0))
+    assert value("generalised_gini", even) == pytest.approx(0)
+    assert value("gini", even) == pytest.approx(0.5)
+    # Five crimes on ten places as 3, 1, 1: G = 2 (8 + 9 + 3 10) / 50 - 11 / 10 = 0.78, and
+    # max(10 / 5, 1) (0.78 - 1) + 1 = 0.56.
+    assert value("generalised_gini", counted((3, 1, 1, 0, 0, 0, 0, 0, 0, 0))) == pytest.approx(0.56)
+    many = counted((20, 5, 3, 2))
+    assert value("generalised_gini", many) == pytest.approx(value("gini", many))
+
+
+def test_crimes_at_random_touch_the_expected_share_of_places():
+    n, crimes = 200, 150
+    found = at_random(crimes, np.ones(n), lambda c: holding(c, 1.0))
+    assert found == pytest.approx(1 - (1 - 1 / n) ** crimes, abs=0.005)
+
+
+def test_random_places_may_go_by_length():
+    data = counted(TEN)
+    long = np.array([1e6] + [1.0] * 9)
+    data = CityData("x", data.crimes, type(data.places)(data.places.x, data.places.y, long),
+                    offences=data.offences, totals=data.totals)
+    by_length = take("segments_holding", data, {"share": 1.0, "random": "length"})
+    assert by_length.more["at_random"] == pytest.approx(0.1, abs=0.01)
+    assert take("segments_holding", data, {"share": 1.0}).more["at_random"] > 0.5
+
+
+def test_thinning_leaves_so_many_crimes_and_is_no_change_when_there_are_as_few():
+    plenty = counted((500, 300, 100, 100))
+    thin = take("gini", plenty, {"per_place": 1.0})
+    assert "4 of 1000" in thin.note
+    assert thin.value > value("gini", plenty)  # four crimes cannot lie as evenly as a thousand
+    assert value("gini", counted(TEN), per_place=1.0) == value("gini", counted(TEN))
+
+
+def test_gini_over_areas_needs_enough_of_them():
+    assert not take("gini_areas", counted(TEN)).measurable
+    assert value("gini_areas", counted(TEN), fewest=2) == pytest.approx(0.5)  # 10 crimes against 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=30).filter(any))
+def test_more_crime_never_lies_on_fewer_places(counts):
+    held = [holding(np.array(counts), share) for share in (0.1, 0.25, 0.5, 0.9, 1.0)]
+    assert held == sorted(held)
+    assert held[-1] == np.count_nonzero(counts) / len(counts)
+
+
+# --- near repeats
+
+def scattered(n=120, side=1500.0, days=120, seed=3):
+    rng = np.random.default_rng(seed)
+    x, y, t = rng.uniform(0, side, n), rng.uniform(0, side, n), rng.uniform(0, days, n)
+    return CityData("x", Crimes(np.zeros(n, int), x, y, np.full(n, "theft"), time=24 * t),
+                    places(), offences=("theft",), totals=("theft",))
+
+
+def test_knox_counts_every_close_pair_once():
+    data, metres, days = scattered(), [100, 250], [3, 10]
+    c = data.crimes
+    observed, expected, _ = knox_table(data, c, metres, days)
+    by_hand = np.zeros((2, 2))
+    for i, j in combinations(range(len(c)), 2):
+        d, t = np.hypot(c.x[i] - c.x[j], c.y[i] - c.y[j]), abs(c.time[i] - c.time[j]) / 24
+        if d <= 250 and t <= 10:
+            by_hand[int(d > 100), int(t > 3)] += 1
+    assert np.array_equal(observed, by_hand)
+    assert observed.sum() > 10
+    rng, shuffled = np.random.default_rng(0), np.zeros((2, 2))
+    for _ in range(400):
+        mixed = CityData("x", Crimes(c.place, c.x, c.y, c.offence, rng.permutation(c.time)),
+                         data.places)
+        shuffled += knox_table(mixed, mixed.crimes, metres, days)[0]
+    assert shuffled / 400 == pytest.approx(expected, rel=0.1)
+
+
+def test_knox_agrees_with_pointpats():
+    knox = pytest.importorskip("pointpats").Knox
+    data = scattered(300)
+    c = data.crimes
+    theirs = knox(np.column_stack([c.x, c.y]), c.time[:, None] / 24, 120, 5, permutations=0)
+    ours = take("near_repeats", data, {"metres": 120, "days": 5, "permutations": 0})
+    assert ours.more["observed"][0, 0] == theirs.statistic_
+    assert ours.value == pytest.approx(theirs.statistic_ / theirs.expected[0, 0])
+
+
+def test_distance_along_the_network():
+    data = city([0, 3, 9, 9, 4], n=10)
+    first, second, apart = close_pairs(data, data.crimes, 350, "network")
+    graph = nx.path_graph(10)
+    by_hand = {}
+    for i, j in combinations(range(5), 2):
+        d = 100 * nx.shortest_path_length(graph, int(data.crimes.place[i]),
+                                          int(data.crimes.place[j]))
+        if d <= 350:
+            by_hand[i, j] = d
+    assert {(i, j): d for i, j, d in zip(first, second, apart, strict=True)} == by_hand
+    assert by_hand[2, 3] == 0
+
+
+def test_the_network_takes_the_way_round():
+    # Two parallel streets 20 m apart that meet only at their far ends.
+    n = 6
+    x = np.array([50.0, 150, 250, 50, 150, 250])
+    y = np.array([0.0, 0, 0, 20, 20, 20])
+    from citysim.city.network import neighbours
+    from citysim.evidence.crimes import Places
+
+    ends = np.array([[0, 1], [1, 2], [2, 3], [4, 5], [5, 6], [6, 3]])
+    there = Places(x, y, np.full(n, 100.0), neighbours(ends))
+    crimes = Crimes(np.array([0, 3]), x[[0, 3]], y[[0, 3]], np.full(2, "a"), np.zeros(2))
+    data = CityData("x", crimes, there)
+    assert len(close_pairs(data, crimes, 100, "straight")[0]) == 1
+    assert len(close_pairs(data, crimes, 499, "network")[0]) == 0
+    assert close_pairs(data, crimes, 501, "network")[2] == pytest.approx([500])
+
+
+def test_planted_near_repeats_are_found_and_chance_is_not():
+    rng = np.random.default_rng(5)
+    n, segments = 150, 400
+    place, day = rng.integers(0, segments, n), rng.uniform(0, 300, n)
+    chance = city(place, segments, time=24 * day)
+    followed = city(np.concatenate([place, np.minimum(place[:60] + 1, segments - 1)]), segments,
+                    time=24 * np.concatenate([day, day[:60] + rng.uniform(0, 3, 60)]))
+    close = {"metres": 150, "days": 7}
+    for along in ("straight", "network"):
+        found = take("near_repeats", followed, {**close, "along": along})
+        assert found.value > 3
+        assert found.more["p"][0, 0] == pytest.approx(1 / 200)
+        assert take("near_repeats", chance, {**close, "along": along}).more["p"][0, 0] > 0.01
+
+
+def test_pairs_at_the_same_spot_may_be_left_out():
+    data = city([2, 2, 3, 9], time=[0.0, 5.0, 10.0, 20.0])
+    close = {"metres": 150, "days": 1, "permutations": 0}
+    assert take("near_repeats", data, close).more["observed"].item() == 3
+    assert take("near_repeats", data, {**close, "same_place": False}).more["observed"].item() == 2
+
+
+@pytest.mark.parametrize("along", ["straight", "network"])
+def test_more_pairs_than_memory_holds_are_refused(monkeypatch, along):
+    from citysim.evidence.measures import near_repeat
+
+    data = city([0] * 10 + [1] * 10, time=np.arange(20.0))  # 190 pairs
+    close = {"metres": 150, "along": along}
+    monkeypatch.setattr(near_repeat, "MOST_PAIRS", 190)
+    assert take("near_repeats", data, close).more["observed"].item() == 190
+    monkeypatch.setattr(near_repeat, "MOST_PAIRS", 180)
+    assert "too many" in take("near_repeats", data, close).note
+
+
+# --- victims
+
+def test_repeat_victims_by_person_and_household_in_the_last_year():
+    data = city([0] * 6, time=24.0 * np.array([0, 400, 500, 600, 700, 710]), days=720.0,
+                victim=[1, 1, 2, 3, 3, -1], household=[7, 7, 8, 8, 9, -1])
+    # The first crime is older than a year: person 1 was hit once since, 2 once, 3 twice.
+    assert value("repeat_victims", data) == pytest.approx(1 / 3)
+    assert value("repeat_victims", data, unit="household") == pytest.approx(1 / 3)
+    short = take("repeat_victims", city([0, 0], time=[0.0, 1.0], victim=[1, 1], days=30.0))
+    assert not short.measurable
+    assert "need a year" in short.note
+
+
+def test_residents_hit_are_scaled_to_a_year():
+    folk = people([20, 30, 70, 80], sexes=[0, 1, 1, 0, 0], others=1)
+    data = city([0] * 4, victim=[0, 0, 2, 4], people=folk, days=182.5)
+    assert value("victimised", data) == pytest.approx(2 * 2 / 4)  # the fifth is no resident
+    assert value("victimised", data, sex="women") == pytest.approx(2 * 1 / 2)
+    assert value("victimised", data, ages=[65, 110]) == pytest.approx(2 * 1 / 2)
+
+
+def test_relative_risk_finds_a_planted_ratio():
+    rng, n = np.random.default_rng(2), 20_000
+    goes = rng.random(n) < 0.4
+    hit = rng.random(n) < np.where(goes, 0.06, 0.02)
+    folk = people(np.full(n, 30), habits={"evening": goes})
+    found = take("relative_risk", city(np.zeros(hit.sum(), int), victim=np.flatnonzero(hit),
+                                       people=folk))
+    assert found.value == pytest.approx((hit[goes].mean()) / hit[~goes].mean())
+    assert found.more["low"] < 3 < found.more["high"]
+    assert not take("relative_risk", city([0], victim=[0], people=folk),
+                    {"habit": "chess"}).measurable
+
+
+# --- offenders
+
+def test_worst_tenth_of_people_and_of_offenders():
+    folk = people(np.concatenate([np.full(20, 30), np.full(10, 5)]), others=3)
+    done = {0: 6, 1: 3, 2: 1, 31: 9}  # the last is no resident
+    who = np.repeat(list(done), list(done.values()))
+    data = city(np.zeros(len(who), int), offender=who, people=folk)
+    assert value("worst_offenders", data) == pytest.approx(0.9)  # two of twenty over 12
+    assert value("worst_offenders", data, among="offenders") == pytest.approx(0.6)
+
+
+def test_age_peak_goes_by_rate_not_by_number():
+    ages = np.repeat([17, 40], [10, 1000])
+    who = np.concatenate([np.arange(10), 10 + np.arange(200)])
+    data = city(np.zeros(len(who), int), offender=who, people=people(ages))
+    assert value("age_peak", data, window=1) == 17
+
+
+def test_co_offending_of_juveniles():
+    folk = people([15, 16, 30])
+    who, together = [0, 0, 0, 1, 1, 2], [True, True, False, True, False, True]
+    data = city([0] * 6, offender=who, people=folk, together=together)
+    assert value("co_offending", data) == pytest.approx(0.5)  # half of crimes are not most
+    found = take("co_offending", city([0], offender=[0], people=folk))
+    assert "each offence here names one offender" in found.note
+
+
+def test_journey_is_the_median_from_home():
+    folk = people([20, 20], homes=[0, 9])
+    data = city([0, 1, 5], offender=[0, 0, 1], people=folk)
+    assert value("journey_to_crime", data) == pytest.approx(100)  # of 0, 100 and 400 m
+
+
+@pytest.mark.parametrize(("form", "parameter"), [
+    ("exponential", 700.0), ("power", 1.5), ("edge", 2000.0)])
+def test_the_right_form_of_decay_is_found(form, parameter):
+    ring, middle = 100.0, 50 + 100.0 * np.arange(60)
+    offered = middle / 50  # more places the farther out
+    weight = {"exponential": np.exp(-middle / 700), "power": middle ** -1.5,
+              "edge": (middle < 2000) * 1.0}[form]
+    share = offered * weight / (offered * weight).sum()
+    fits = fit_decay(np.random.default_rng(1).multinomial(5000, share), offered, ring)
+    assert min(fits, key=lambda name: fits[name]["aic"]) == form
+    assert fits[form]["parameter"] == pytest.approx(parameter, rel=0.07)
+
+
+# --- hours, levels, minds
+
+def test_hours_past_midnight_and_the_busiest():
+    data = city([0] * 6, hour=[21, 22, 23, 3, 4, 22], weekday=[5, 5, 5, 0, 1, 2])
+    assert value("hours_share", data) == pytest.approx(4 / 6)
+    assert value("hours_share", data, start=3, end=5) == pytest.approx(2 / 6)
+    assert value("busiest_hour", data) == 22
+    found = take("busiest_day", data)
+    assert found.value == 5
+    assert found.more["profile"] == pytest.approx(np.array([1, 1, 1, 0, 0, 3, 0]) / 6)
+
+
+def test_rates_and_reporting():
+    data = city([0] * 4, offence=["a", "a", "a", "b"], reported=[True, True, False, False],
+                recorded=[True, False, False, False], residents=2000, days=73.0)
+    assert value("true_rate", data, offences="a") == pytest.approx(3 / 2000 * 1e5 * 5)
+    assert value("recorded_rate", data) == pytest.approx(1 / 2000 * 1e5 * 5)
+    assert value("reporting_rate", data, offences=["a"]) == pytest.approx(2 / 3)
+    assert take("true_rate", data, {"offences": "c"}).note == "no offence 'c' here"
+
+
+def test_slope_over_city_size():
+    cities = [city(np.zeros(round(0.01 * n ** 1.3), int), residents=n, name=str(n), seed=seed)
+              for n in (5_000, 20_000, 80_000) for seed in (1, 2)]
+    assert value("size_slope", cities) == pytest.approx(0.3, abs=0.01)
+    assert not take("size_slope", cities[:2]).measurable
+
+
+def test_fear_by_sex_and_age():
+    outcomes = pd.DataFrame([("safety.safe_after_dark", "all", 0.8),
+                             ("safety.safe_after_dark", "women", 0.7)],
+                            columns=["outcome", "group", "value"])
+    folk = people([13, 20, 30, 70], sexes=[1, 1, 0, 1], afraid=0.5,
+                  fear_after_dark=np.array([1.0, 0.5, 0.1, 0.2]),
+                  odds_kept=np.array([0.0, 0.4, 1.0, 0.8]))
+    data = city([0], people=folk, outcomes=outcomes)
+    assert value("feel_safe", data) == 0.8
+    assert value("feel_unsafe", data, group="women") == pytest.approx(0.3)
+    assert not take("feel_safe", data, {"group": "elves"}).measurable
+    assert value("feel_unsafe_at_end", data, sex="women") == pytest.approx(1 / 2)
+    assert value("stay_in_from_fear", data, sex="women") == pytest.approx((0.6 + 0.2) / 2)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "inequality.gini", None)
+    with pytest.raises(InputError, match="inequality.*citysim.evidence"):
+        take("gini", counted(TEN))
+
+
+# --- the registry
+
+def test_crimes_at_home_do_not_count_among_all():
+    data = CityData("x", city([0, 0], offence=["theft", "domestic_abuse"]).crimes, places(),
+                    offences=("theft", "domestic_abuse", "harassment"),
+                    totals=("theft", "domestic_abuse"))
+    assert data.kinds("all") == ["theft"]
+    assert data.kinds("any") == ["theft", "domestic_abuse", "harassment"]
+
+
+def test_every_measure_says_what_it_lacks_and_never_fails():
+    bare = CityData("bare", city([0, 1]).crimes, type(places())(np.zeros(2), np.zeros(2),
+                                                              np.ones(2)),
+                    offences=("theft",), totals=("theft",))
+    told = {name: take(name, [bare] if m.of_many else bare) for name, m in all_measures().items()}
+    assert {n for n, r in told.items() if r.measurable} == {
+        "segments_holding", "gini", "generalised_gini", "lorenz"}
+    assert all(r.note for r in told.values())
+    assert len(told) > 20
+    assert all(m.about.endswith(".") and m.unit for m in all_measures().values())
+
+
+def test_no_crime_is_no_number():
+    none = city([])
+    for name in ("gini", "segments_holding", "near_repeats", "hours_share"):
+        found = take(name, none)
+        assert not found.measurable, name
+        assert found.note
+
+
+def test_unknown_measures_and_arguments_are_refused():
+    with pytest.raises(InputError) as refusal:
+        take("ginni", city([0]))
+    assert refusal.value.closest == "gini"
+    with pytest.raises(InputError) as refusal:
+        take("near_repeats", city([0]), {"meters": 100})
+    assert refusal.value.closest == "metres"
+    with pytest.raises(ValueError, match="name taken"):
+        measure("1")(all_measures()["gini"].function)

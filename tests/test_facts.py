@@ -1,0 +1,227 @@
+"""Facts: what their files must hold, verdicts by hand, and a baseline year that is measured."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from citysim.config.errors import InputError
+from citysim.config.lookup import shipped_config_dir
+from citysim.evidence.city_year import open_year, run_year, year_settings
+from citysim.evidence.facts import Part, Tolerance, load_facts, read_fact
+from citysim.evidence.measures import all_measures, take
+from citysim.evidence.verdicts import evaluate, interval, judge, tally
+from made_crimes import counted
+
+RULE = Tolerance(inside=0.15, near=0.25, width=0.25)
+ENTRY = {"id": "made", "name": "Made", "measure": "segments_holding", "arguments": {"share": 0.5},
+         "range": [0.1, 0.3], "unit": "share", "source": "a book", "status": "confirmed",
+         "use": "check"}
+
+
+def fact(**changes):
+    entry = {**ENTRY, **changes}
+    return read_fact({k: v for k, v in entry.items() if v is not None}, "somewhere/made.yaml", RULE)
+
+
+# --- the files
+
+def test_every_shipped_fact_reads():
+    facts = load_facts()
+    assert len(facts) >= 21
+    assert {f.use for f in facts} == {"calibrate", "check", "method"}
+    assert {f.measure for f in facts} <= set(all_measures())
+    for f in facts:
+        targets = [p for p in f.parts if p.target]
+        assert targets or f.use == "method", f.id
+
+
+def test_a_new_fact_is_one_file_and_no_code(tmp_path):
+    shutil.copytree(shipped_config_dir(), tmp_path / "configs")
+    folder = tmp_path / "configs" / "evidence" / "facts"
+    (folder / "made.yaml").write_text(yaml.safe_dump(ENTRY))
+    (made,) = load_facts(tmp_path / "configs", ["made"])
+    table = evaluate([made], counted((5, 3, 1, 1)))
+    assert table.loc[0, "mean"] == pytest.approx(0.25)
+    assert table.loc[0, "verdict"] == "inside"
+    with pytest.raises(InputError) as refusal:
+        load_facts(tmp_path / "configs", ["maid"])
+    assert refusal.value.closest == "made"
+
+
+@pytest.mark.parametrize(("changes", "word", "closest"), [
+    ({"measure": "segment_holding"}, "unknown measure", "segments_holding"),
+    ({"arguments": {"shares": 0.5}}, "takes no argument 'shares'", "share"),
+    ({"range": [0.3, 0.1]}, "upside down", None),
+    ({"range": [0.3, 0.3]}, "upside down", None),
+    ({"range": [0.3]}, "no range", None),
+    ({"range": [0.1, "wide"]}, "no range", None),
+    ({"source": None}, "'source' is missing", None),
+    ({"source": " "}, "'source' is missing", None),
+    ({"status": "confirm"}, "not allowed", "confirmed"),
+    ({"use": "calibration"}, "not allowed", "calibrate"),
+    ({"range": None}, "published is missing", None),
+    ({"value": 0.2}, "exclude each other", None),
+    ({"range": None, "value": True}, "no number", None),
+    ({"tolerence": {}}, "unknown key", "tolerance"),
+    ({"tolerance": {"near": 0.1}}, "narrower", None),
+    ({"tolerance": {"insid": 0.1}}, "unknown key", "inside"),
+    ({"range": None, "values": {"a": 1, "b": 2}, "parts": {"a": {}, "c": {}}}, "differ", None),
+    ({"range": None, "values": {"a": 1}, "parts": {"a": {"used": "check"}}}, "unknown key", "use"),
+    ({"factor": {"low": 2, "high": 1, "source": "x"}}, "factor needs", None),
+    ({"id": "other"}, "not the file's name", None),
+])
+def test_bad_entries_are_refused(changes, word, closest):
+    with pytest.raises(InputError) as refusal:
+        fact(**changes)
+    assert word in refusal.value.message
+    assert "made.yaml" in refusal.value.where
+    if closest:
+        assert refusal.value.closest == closest
+
+
+def test_parts_have_arguments_and_uses_of_their_own():
+    found = fact(range=None, values={"a": 0.2, "b": [0.4, 0.6]}, parts={
+        "a": {"arguments": {"share": 0.25}, "use": "context"}, "b": {"note": "wide"}})
+    a, b = found.parts
+    assert (a.arguments["share"], a.use, a.value) == (0.25, "context", 0.2)
+    assert (b.arguments["share"], b.use, b.low, b.high) == (0.5, "check", 0.4, 0.6)
+
+
+def test_a_factor_makes_a_range_of_a_value():
+    found = fact(range=None, value=100, factor={"low": 1.3, "high": 1.8, "source": "assumed"})
+    assert (found.parts[0].low, found.parts[0].high) == pytest.approx((130, 180))
+
+
+# --- verdicts
+
+@pytest.mark.parametrize(("value", "verdict", "off"), [
+    (0.1, "inside", 0), (0.3, "inside", 0), (0.05, "near", -0.5), (0.35, "near", 0.05 / 0.3),
+    (0.36, "outside", 0.2), (0.04, "outside", -0.6)])
+def test_verdict_on_a_range(value, verdict, off):
+    found = judge(value, Part("", {}, low=0.1, high=0.3), RULE)
+    assert found[0] == verdict
+    assert found[1] == pytest.approx(off)
+
+
+@pytest.mark.parametrize(("value", "verdict"), [
+    (2.0, "inside"), (2.29, "inside"), (1.71, "inside"), (2.31, "near"), (1.51, "near"),
+    (2.51, "outside"), (1.49, "outside")])
+def test_verdict_on_a_single_value(value, verdict):
+    found = judge(value, Part("", {}, value=2.0), RULE)
+    assert found == (verdict, pytest.approx(value / 2 - 1))
+
+
+def test_interval_over_seeds():
+    # Student's t at 95 % with one degree of freedom is tan(0.45 pi).
+    half = np.tan(0.45 * np.pi) * np.std([1, 2], ddof=1) / np.sqrt(2)
+    assert interval([1.0, 2.0]) == pytest.approx((1.5 - half, 1.5 + half))
+    assert np.isnan(interval([1.0])).all()
+
+
+def test_the_table_over_seeds_and_what_counts():
+    runs = [counted((6, 2, 1, 1, 0, 0, 0, 0, 0, 0), seed=1),
+            counted((4, 3, 2, 1, 0, 0, 0, 0, 0, 0), seed=2)]
+    facts = [fact(), fact(status="memory"), fact(use="method", range=None),
+             fact(measure="decay_form", arguments=None, range=None, one_of=["power"]),
+             fact(range=None, values={"a": 0.15, "b": 9.0},
+                  parts={"a": {}, "b": {"use": "context"}})]
+    table = evaluate(facts, runs)
+    first = table.iloc[0]
+    assert first["mean"] == pytest.approx(0.15)  # 1 and 2 of 10 segments
+    assert first["low"] < 0.15 < first["high"]
+    assert (first["seeds"], first["seeds_inside"], first["cases"]) == (2, 1.0, 10)
+    assert table["verdict"].tolist() == ["inside", "inside", "shown", "not measurable", "inside",
+                                         "outside"]
+    assert table["counted"].tolist() == [True, False, False, False, True, False]
+    counts = tally(table)
+    assert counts.loc["check"].tolist() == [2, 0, 0, 1]
+
+
+def test_a_kind_that_is_not_there_is_not_measurable():
+    table = evaluate([fact(arguments={"offences": "dragons"})], counted((1, 2)))
+    assert table.loc[0, "verdict"] == "not measurable"
+    assert "dragons" in table.loc[0, "note"]
+
+
+# --- the baseline year
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("year")
+    settings = year_settings(["city=town", "days=4", "warmup_days=1", "seeds=2", "executor=serial",
+                              f"output_dir={folder}"])
+    return folder, run_year(settings)
+
+
+def test_a_year_becomes_data(year):
+    folder, runs = year
+    from citysim.results import open
+
+    events = open(folder).events()
+    assert [run.seed for run in runs] == [1, 2]
+    for run in runs:
+        mine = events[events["seed"] == run.seed]
+        assert len(run.crimes) == len(mine) > 0
+        assert run.days == 4
+        assert run.residents == run.people.residents == 4000
+        assert len(run.people.odds_kept) == 4000
+        assert 0 < run.people.odds_kept.mean() <= 1
+        known = run.crimes.victim >= 0
+        assert ((run.crimes.household[known] >= 0)
+                == (run.crimes.victim[known] < run.residents)).all()
+        assert 0 <= (run.crimes.time - run.crimes.time.min()).max() < 4 * 24
+        assert (run.crimes.hour == run.crimes.time % 24).all()
+        rate = take("true_rate", run, {"offences": "vandalism"}).value
+        assert rate == pytest.approx((mine["offence"] == "vandalism").sum() / 4000 * 1e5 * 365 / 4)
+
+
+def test_a_study_is_opened_again_without_its_settings(year):
+    folder, runs = year
+    again = open_year(folder)
+    for one, other in zip(runs, again, strict=True):
+        assert np.array_equal(one.crimes.place, other.crimes.place)
+        assert np.array_equal(one.people.home, other.people.home)
+        assert np.array_equal(one.people.odds_kept, other.people.odds_kept)
+    with pytest.raises(InputError):
+        open_year(folder, scenario="lights")
+
+
+def test_facts_of_a_year(year):
+    _, runs = year
+    table = evaluate(load_facts(), runs).set_index(["fact", "part"])
+    assert table.loc[("police_per_100k", "italy_2020"), "verdict"] == "inside"
+    assert table.loc[("near_repeat_shooting", ""), "verdict"] == "not measurable"
+    assert table.loc[("repeat_share_12m", "robbery"), "verdict"] == "not measurable"  # four days
+    women, men = (table.loc[("unsafe_by_sex", sex), "mean"] for sex in ("women", "men"))
+    assert 0 < men < women < 1
+
+
+def test_studies_without_minds_say_so(year):
+    from dataclasses import replace
+
+    folder, (run, _) = year
+    plain = replace(run, people=replace(run.people, odds_kept=None, fear_after_dark=None))
+    found = take("stay_in_from_fear", plain)
+    assert not found.measurable
+    assert "what people fear" in found.note
+
+
+def test_a_baseline_year_has_no_policy():
+    with pytest.raises(InputError, match="no policies"):
+        year_settings(["city=town", "policy=street_lighting"])
+
+
+
+
+def test_the_command_reads_a_study(year, capsys):
+    from citysim.cli.main import main
+
+    folder, _ = year
+    assert main(["evidence", "facts", "--study", str(folder), "--fact", "police_per_100k",
+                 "--csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("police_per_100k: italy_2020,398,398 to 398,398,inside,")
+    assert main(["evidence", "facts", "city=town", "--study", str(folder)]) == 2
+    assert "no settings" in capsys.readouterr().err
