@@ -379,3 +379,32 @@ def test_the_campaign_runs_at_the_close_of_the_day(town):
     m.run_days(2)
     m.finish()
     assert m.households.abuse_norms.mean() < before
+
+
+# --- all together
+
+
+def test_at_dose_zero_a_run_is_the_one_without_policies(settings, town_world):
+    names = [*OF_PLACES, *OF_PEOPLE]
+    none = settings.replace({f"policies.{name}.dose": 0.0 for name in names})
+    m, plain = (CityModel(none, 1, chosen, town_world) for chosen in (names, ()))
+    for model in (m, plain):
+        model.run_days(3)
+    mine, theirs = m.state(), plain.state()
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(mine[name], array, err_msg=name)
+    assert m.recorder.n_events == plain.recorder.n_events and m.programme.ledger.total == 0
+
+
+def test_threads_give_the_same_hours_with_these_levers(town):
+    models = [town(threads=threads) for threads in (1, 2)]
+    for m in models:
+        p = m.places
+        p.greenery[::2], p.rear_closed[::3], p.remediation[::5] = 0.7, 0.9, 1.0
+        p.patrol_visits[::4], p.visit_contacts[::4], p.procedural_quality[::4] = 12, 5, 0.3
+        p.norm_campaign[::6] = 1.0
+        for _ in range(30):
+            m.step()
+    for name, array in models[0].state().items():
+        np.testing.assert_array_equal(array, models[1].state()[name], err_msg=name)
+    assert models[0].recorder.visits and (models[0].people.trust_police > 0).all()

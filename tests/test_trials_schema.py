@@ -115,3 +115,15 @@ def test_unknown_trial_and_wrong_name(tmp_path):
     ({}, "null"), ({"value": 0}, "null"), ({"agreement": "none"}, "none")])
 def test_rule_of_agreement_follows_from_what_was_published(given, rule):
     assert Published(outcome="o", arm="a", **given).rule == rule
+
+
+@pytest.mark.parametrize("name", trial_files(shipped_config_dir()))
+def test_a_quick_look_is_shorter_and_still_a_trial(name):
+    trial = load_trial(name, shipped_config_dir())
+    quick = trial.quickened()
+    assert quick.evaluated <= trial.evaluated and quick.seeds <= trial.seeds
+    assert parse_trial(quick.model_dump(mode="json", by_alias=True)) == quick
+
+
+def test_yaml_reads_true_as_a_word():
+    assert parse_trial(changed("outcomes.crime.counted", True)).outcomes["crime"].counted == "true"

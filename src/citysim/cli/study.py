@@ -10,12 +10,14 @@ from rich.console import Console
 
 from citysim.cli.progress import ProgressView, last_line, run_name
 from citysim.config.compose import compose_study
+from citysim.config.errors import InputError
 from citysim.config.settings import Settings
 from citysim.study.program import Program, resolve
 from citysim.study.run import StudyResult, run_study
 
 _PLAIN_WIDTH = 140  # columns where there is no terminal to ask
 _TERMINATED = 143
+_MOST_REMARKS = 6
 
 
 def run(words: list[str], config_path: str | None, program: Program | None = None) -> int:
@@ -52,6 +54,7 @@ def show(result: StudyResult, console: Console, program: Program) -> None:
                       style="bold red", highlight=False, markup=False)
     for problem in result.problems:
         console.print(problem, style="red", highlight=False, markup=False)
+    _show_remarks(result, console)
     done = len(result.runs) - len(result.failed)
     text = f"{done} of {result.total} runs done"
     if result.kept:
@@ -59,6 +62,22 @@ def show(result: StudyResult, console: Console, program: Program) -> None:
     console.print(f"{text}; results in {result.folder}", highlight=False, soft_wrap=True)
     if result.report is not None:
         console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
+
+
+def _show_remarks(result: StudyResult, console: Console) -> None:
+    """Sentences on plans that reach no one or buy far more than was planned."""
+    from citysim import results
+
+    try:
+        found = results.open(result.folder).remarks()
+    except InputError:  # no run ended well
+        return
+    for scenario, note in found[:_MOST_REMARKS]:
+        console.print(f"note: {scenario}: {note}", style="yellow", highlight=False, markup=False)
+    if len(found) > _MOST_REMARKS:
+        console.print(f"and {len(found) - _MOST_REMARKS} more notes: citysim results "
+                      f"{result.folder} --sql \"select distinct scenario, note from notes\"",
+                      style="yellow", highlight=False, markup=False)
 
 
 def _end_tidily_when_terminated() -> None:

@@ -78,7 +78,7 @@ def ensemble_of(settings: Settings) -> Ensemble | None:
     if file is None:
         return None
     found = read_ensemble(file, name or file.stem, settings)
-    found = found.without({path for path in found.paths if _by_hand(settings, path)})
+    found = found.without({path for path in found.paths if given_by_hand(settings, path)})
     return found if found.paths else None
 
 
@@ -156,7 +156,7 @@ def _folder(settings: Settings) -> Path:
     return own if own.is_dir() else shipped_config_dir() / FOLDER
 
 
-def _by_hand(settings: Settings, path: str) -> bool:
+def given_by_hand(settings: Settings, path: str) -> bool:
     """Whether the command line, code, or the study's file sets a parameter."""
     for text in settings.overrides:
         given = text.lstrip("+~").partition("=")[0].removesuffix(".value")

@@ -136,6 +136,7 @@ def _opening(m: Material, title: str) -> str:
         f'<p class="warning"><strong>Read with care.</strong> {_UNCALIBRATED}</p>'
     return (f'<p class="kicker">{escape(title)}</p><h1>{escape(str(question))}</h1>'
             f"{compared}{sweep_sections.shown_options(m)}{sections.failures(study)}"
+            f"{sections.remarks(study)}"
             f'<div class="answer">{sentences}</div>'
             f'<p class="note">{_basis(m)}</p>{warning}')
 

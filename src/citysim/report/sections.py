@@ -34,6 +34,7 @@ _CRIME_KINDS = (("true", "happened"), ("reported", "reported to the police"),
                 ("recorded", "recorded by the police"))
 _CRIME_TOTALS = (("all", "all crime"), ("all_but_vandalism", "without vandalism"))
 _MOST_NAMES = 4
+_MOST_NOTES = 6
 _NO_PRICE = {"loss shown": "none: it gets worse", "no gain shown": "none: no gain shown",
              "no extra cost": "none: no extra cost"}
 
@@ -53,6 +54,18 @@ def failures(study: Results) -> str:
     return (f'<div class="alarm"><p><strong>{len(study.failed) + study.missing} of {total} runs '
             "have no result.</strong> Their seeds are left out of the comparisons below.</p>"
             f"<ul>{''.join(items)}</ul></div>")
+
+
+def remarks(study: Results) -> str:
+    """What the runs had to say about their own plans; empty when nothing."""
+    found = study.remarks()
+    items = [f"<li>{escape(scenario_label(scenario))}: {escape(note)}.</li>"
+             for scenario, note in found[:_MOST_NOTES]]
+    more = len(found) - len(items)
+    if more > 0:
+        items.append(f"<li>and {more} more, in the table <code>notes</code></li>")
+    return f'<div class="alarm"><p><strong>To know before reading on.</strong></p>' \
+           f"<ul>{''.join(items)}</ul></div>" if items else ""
 
 
 def main_table(summary: pd.DataFrame, scenarios: list[str]) -> str:

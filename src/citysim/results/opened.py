@@ -138,6 +138,15 @@ class Results:
         """One row per run and sentence on what a reader should know about it."""
         return self.table("notes", **choice)
 
+    def remarks(self) -> list[tuple[str, str]]:
+        """Different notes with the scenario that each is about, in the study's order."""
+        rows = self.notes()
+        if not len(rows):
+            return []
+        pairs = rows[["scenario", "note"]].drop_duplicates().itertuples(index=False)
+        order = {name: i for i, name in enumerate(self.scenarios)}
+        return sorted(map(tuple, pairs), key=lambda pair: order.get(pair[0], len(order)))
+
     def design(self) -> pd.DataFrame:
         """One row per scenario and future: the value of every lever and uncertainty."""
         return self.table("design")

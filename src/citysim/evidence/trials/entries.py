@@ -18,6 +18,7 @@ from citysim.evidence.trials.schema import (
     EstimatorKeys,
     Outcome,
     Published,
+    Quick,
     Timing,
     Trial,
     UnitKeys,
@@ -29,6 +30,7 @@ FOLDER = Path("evidence") / "trials"
 BASELINE = "baseline"
 _MODELS = {"units": UnitKeys, "assignment": AssignmentKeys, "timing": Timing, "arms": Arm,
            "outcomes": Outcome, "estimator": EstimatorKeys, "published": Published,
+           "quick": Quick,
            "eligible": Target, "filter": Condition, "where": Condition}
 
 

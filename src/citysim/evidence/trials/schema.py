@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from citysim.policies.policy import Condition, Target
 
@@ -135,6 +135,11 @@ class Outcome(Strict):
     period: Literal["trial", "follow_up", "whole"] = "trial"
     label: str = ""
 
+    @field_validator("counted", mode="before")
+    @classmethod
+    def _yaml_true(cls, value):
+        return "true" if value is True else value  # YAML's own word
+
 
 class EstimatorKeys(Strict):
     """How the effect is worked out from the units of one trial.
@@ -198,6 +203,16 @@ class Published(Strict):
         return "null" if self.value in (None, 0) else "sign_and_factor"
 
 
+class Quick(Strict):
+    """Most days and seeds, and replications of whole cities, when only a quick look is wanted."""
+
+    baseline: Days = 28
+    days: SomeDays = 56
+    follow_up: Days = 56
+    cities: Annotated[int, Field(ge=2)] = 4
+    seeds: Annotated[int, Field(ge=1)] = 2
+
+
 class Trial(Strict):
     """One published trial or review, re-run."""
 
@@ -219,6 +234,21 @@ class Trial(Strict):
     rings: list[Metres] = []
     published: list[Published] = []
     seeds: Annotated[int, Field(ge=1)] = 8
+    quick: Quick = Quick()
+
+    def quickened(self) -> Trial:
+        """The same trial cut down to what ``quick`` allows; its results are rougher."""
+        most, now = self.quick, self.timing
+        windows = self.assignment.windows or 1
+        timing = now.model_copy(update={
+            "baseline": min(now.baseline, most.baseline),
+            "days": max(1, min(now.days, most.days) // windows) * windows,
+            "follow_up": min(now.follow_up, most.follow_up)})
+        units = self.units
+        if units.kind == "city":
+            units = units.model_copy(update={"number": min(units.number, most.cities)})
+        return self.model_copy(update={"timing": timing, "units": units,
+                                       "seeds": min(self.seeds, most.seeds)})
 
     @property
     def policies(self) -> list[str]:
