@@ -35,7 +35,8 @@ def go(m, strategy, units, *, hours=1.0, step=0, dwell=10.0, contacts=0.0, quali
                   quality, s.procedural_quality, consultation, m.hot_places, m.beats.start,
                   m.beats.items, s.disorder, s.recorded, s.deterrence, s.patrol_minutes,
                   m.neighbours.start, m.neighbours.items, m.place_rows, m.hour.step_seconds,
-                  m.world.first_household, h.first, h["size"], m.people.age, m.people.trust_police, m.people.trust_city,
+                  m.world.first_household, h.first, h["size"], m.people.age,
+                  m.people.trust_police, m.people.trust_city,
                   where, m.stop_list, m.counts)
     return where
 

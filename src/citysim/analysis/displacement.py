@@ -1,9 +1,8 @@
-"""Does trouble move next door? Treated places, the ring around them, and the rest of the city.
+"""Does trouble move? Treated places, the ring around them, and the rest of the city.
 
 Rings are drawn around the places that an option's own run treated. Changes are those against
 doing nothing with the same seed at the very same places, so that luck and regression to the mean
-cancel out. A positive quotient is diffusion of benefits: the ring gained too. A negative one is
-displacement, below -1 more of it than was prevented.
+cancel out.
 """
 
 from __future__ import annotations
@@ -37,8 +36,9 @@ def displacement_quotient(treated: tuple, buffer: tuple, control: tuple):
     Returns
     -------
     float or ndarray
-        NaN where the control area had no crime, or where crime in the treated area did not fall
-        against the control's: there was nothing that could move.
+        Above 0 the buffer gained too (diffusion of benefits), below 0 crime was displaced there,
+        below -1 more of it than was prevented. NaN where the control area had no crime, or where
+        crime in the treated area did not fall against the control's.
     """
     before, after = (np.asarray(part, float) for part in control)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -96,10 +96,11 @@ def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: floa
         over runs; for each zone and the whole city ``<zone>_base`` (mean of the baseline in that
         zone, in the outcome's unit over the window), ``<zone>``, ``<zone>_lo90``, ``<zone>_hi90``
         (mean change with its interval) and ``<zone>_share`` with its interval (the same over the
-        base). ``moved`` is the change of the ring per unit prevented among the treated,
-        ``quotient`` the weighted displacement quotient with the rest of the city as control;
-        both are ratios of means over the repetitions with Fieller's interval, NaN where no fall
-        among the treated can be shown. ``n``: pairs of runs.
+        base). ``moved_next_door`` is the rise of the ring per unit prevented among the treated,
+        ``moved`` that of everywhere else, ring and rest; negative where others gain too.
+        ``quotient`` is the weighted displacement quotient with the rest of the city as control.
+        All three are ratios of means over the repetitions with Fieller's interval, NaN where no
+        fall among the treated can be shown. ``n``: pairs of runs.
 
     Raises
     ------
@@ -108,20 +109,11 @@ def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: floa
     """
     if city is None:
         city = city_of(study)
-    flags = study.xarray(_FLAG).isel(month=-1)
-    runs = _runs(flags)
-    treated = flags.values > 0
-    base_of = {(r.future, r.seed): r.Index for r in runs.itertuples()
-               if r.scenario == study.baseline}
-    pairs = [(r.Index, base_of[r.future, r.seed]) for r in runs.itertuples()
-             if r.scenario != study.baseline and (r.future, r.seed) in base_of
-             and treated[r.Index].any()]
+    runs, treated, pairs = _pairs(study)
     zone = {i: zones(treated[i], city.places.x, city.places.y, reach) for i, _ in pairs}
     rows = []
     for outcome in outcomes:
-        values = study.xarray(outcome)
-        position = {key: i for i, key in enumerate(values["key"].values)}
-        sums = values.sum("month").values[[position[key] for key in runs["key"]]]
+        sums = _by_month(study, outcome, runs).sum(axis=1)
         sides = {i: _sides(zone[i], sums[i], sums[b]) for i, b in pairs}
         for name in study.scenarios[1:]:
             own = [i for i, _ in pairs if runs.at[i, "scenario"] == name]
@@ -151,9 +143,60 @@ def city_of(study: Results):
     return build_city(described)
 
 
-def _runs(array) -> pd.DataFrame:
-    return pd.DataFrame({name: array[name].values
+def at_treated(study: Results, outcomes: Sequence[str]) -> pd.DataFrame:
+    """Means over the treated places, month by month, with and without the option.
+
+    Parameters
+    ----------
+    study
+        The opened study, with a baseline.
+    outcomes
+        Outcomes by place, sums or states.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns scenario, future, seed, ``month`` (1 for the window's first calendar month),
+        outcome, ``value``, and ``base``: the baseline's mean over the same places in the same
+        future with the same seed.
+
+    Raises
+    ------
+    InputError
+        If no run says which places it treated, or an outcome is not known by place.
+    """
+    runs, treated, pairs = _pairs(study)
+    frames = []
+    for outcome in outcomes:
+        values = _by_month(study, outcome, runs)
+        for i, b in pairs:
+            run = runs.loc[i]
+            frames.append(pd.DataFrame({
+                "scenario": run.scenario, "future": run.future, "seed": run.seed,
+                "month": np.arange(1, values.shape[1] + 1), "outcome": outcome,
+                "value": values[i][:, treated[i]].mean(axis=1),
+                "base": values[b][:, treated[i]].mean(axis=1)}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _pairs(study: Results) -> tuple[pd.DataFrame, np.ndarray, list[tuple[int, int]]]:
+    """Runs, the places that each treated, and the rows of options with those of their baseline."""
+    flags = study.xarray(_FLAG).isel(month=-1)
+    runs = pd.DataFrame({name: flags[name].values
                          for name in ("key", "scenario", "future", "seed")})
+    treated = flags.values > 0
+    base_of = {(r.future, r.seed): r.Index for r in runs.itertuples()
+               if r.scenario == study.baseline}
+    return runs, treated, [(r.Index, base_of[r.future, r.seed]) for r in runs.itertuples()
+                           if r.scenario != study.baseline and (r.future, r.seed) in base_of
+                           and treated[r.Index].any()]
+
+
+def _by_month(study: Results, outcome: str, runs: pd.DataFrame) -> np.ndarray:
+    """One outcome as (runs, months, places), in the order of ``runs``."""
+    values = study.xarray(outcome)
+    position = {key: i for i, key in enumerate(values["key"].values)}
+    return values.values[[position[key] for key in runs["key"]]]
 
 
 def _sides(zone: np.ndarray, option: np.ndarray, base: np.ndarray) -> np.ndarray:
@@ -185,15 +228,13 @@ def _estimates(sides: np.ndarray) -> dict[str, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         weighed = sides[:, :2] / sides[:, 2:3]
     weighed = weighed[..., 1] - weighed[..., 0]
-    row |= _ratio("moved", change[:, 1], change[:, 0], sign=-1.0)
+    row |= _ratio("moved_next_door", -change[:, 1], change[:, 0])
+    row |= _ratio("moved", -change[:, 1] - change[:, 2], change[:, 0])
     return row | _ratio("quotient", weighed[:, 1], weighed[:, 0])
 
 
-def _ratio(name: str, near: np.ndarray, gain: np.ndarray, sign: float = 1.0) -> dict[str, float]:
+def _ratio(name: str, elsewhere: np.ndarray, treated: np.ndarray) -> dict[str, float]:
     """Ratio of means with its interval; NaN where no fall among the treated can be shown."""
-    mean, half, _, _ = interval(gain)
-    found = (np.nan,) * 3
-    if mean + half < 0:
-        ratio, low, high = fieller(sign * near, gain)
-        found = ratio, low, high
+    mean, half, _, _ = interval(treated)
+    found = fieller(elsewhere, treated) if mean + half < 0 else (np.nan,) * 3
     return dict(zip((name, f"{name}_lo90", f"{name}_hi90"), found, strict=True))

@@ -1,8 +1,8 @@
-"""What each lever does by itself in a grid of all combinations, and what happens year by year."""
+"""What each lever does by itself in a grid of all combinations, and what happens over time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,6 @@ from citysim.results import Results
 
 _CELL = ["outcome", "group", "unit"]
 _RUN = ["future", "seed"]
-_YEAR = 365
 
 
 def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
@@ -45,6 +44,31 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
     InputError
         If an option of the grid is missing, or has no levers.
     """
+    rows = []
+    for lever, setting, cell, level, base, first in _means(points, values):
+        rows.append({"lever": lever, "setting": setting, **dict(zip(_CELL, cell, strict=True)),
+                     "mean": level.mean(), **_difference("diff", "relative", level, base),
+                     **_difference("step", "relative_step", level, first), "n": len(level)})
+    return pd.DataFrame(rows)
+
+
+def paired_steps(points: Points, values: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`main_effects` averages: the step of each setting in every future and seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns lever, setting, outcome, group, unit, future, seed, ``step``.
+    """
+    return pd.concat([
+        (level - first).rename("step").reset_index().assign(
+            lever=lever, setting=setting, **dict(zip(_CELL, cell, strict=True)))
+        for lever, setting, cell, level, _, first in _means(points, values)], ignore_index=True)
+
+
+def _means(points: Points, values: pd.DataFrame) -> Iterator[tuple]:
+    """By lever, setting and cell: its mean over the other levers, the baseline, and the lever's
+    first setting, as series by (future, seed)."""
     levers = [f for f in points.factors if f.role == LEVER]
     grid = points.rows.drop_duplicates("scenario").set_index("scenario")[[f.name for f in levers]]
     grid = grid[grid.notna().all(axis=1)]
@@ -52,43 +76,46 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
         raise InputError("main effects need every combination of the levers",
                          where=str(points.study.folder), allowed="a design of the kind grid")
     values = values.assign(future=futures_of(values))
-    rows = []
     for cell, part in values.groupby(_CELL, sort=False):
         wide = part.pivot_table(index="scenario", columns=_RUN, values="value")
-        there = [points.study.baseline, *(s for s in grid.index)]
-        wide = wide.reindex(there).dropna(axis=1)
+        wide = wide.reindex([points.study.baseline, *grid.index]).dropna(axis=1)
         if not wide.shape[1]:
             continue
         base, options = wide.loc[points.study.baseline], wide.loc[grid.index]
         for lever in levers:
             means = options.groupby(grid[lever.name]).mean()
-            order = list(dict.fromkeys(grid[lever.name]))
-            first = means.loc[order[0]]
-            rows += [{"lever": lever.label, "setting": setting,
-                      **dict(zip(_CELL, cell, strict=True)), "mean": means.loc[setting].mean(),
-                      **_difference("diff", "relative", means.loc[setting], base),
-                      **_difference("step", "relative_step", means.loc[setting], first),
-                      "n": wide.shape[1]} for setting in order]
-    return pd.DataFrame(rows)
+            settings = list(dict.fromkeys(grid[lever.name]))
+            for setting in settings:
+                yield (lever.label, setting, cell, means.loc[setting], base,
+                       means.loc[settings[0]])
 
 
-def yearly(study: Results, outcomes: Sequence[str]) -> pd.DataFrame:
-    """Means of daily outcomes by year of the window, in the form of ``outcomes``.
+def by_period(study: Results, outcomes: Sequence[str], days: int = 365) -> pd.DataFrame:
+    """Means of daily outcomes over equal parts of the window, in the form of ``outcomes``.
+
+    Parameters
+    ----------
+    study
+        The opened study.
+    outcomes
+        Ids of outcomes that are held by day.
+    days
+        Length of a period.
 
     Returns
     -------
     pandas.DataFrame
-        Columns scenario, future, seed, outcome, group, unit, value and ``year``, 1 for the first
-        365 days of the window; a last year that is not whole is left out.
+        Columns scenario, future, seed, outcome, group, unit, value and ``period``, 1 for the
+        first ``days`` days of the window; a last period that is not whole is left out.
     """
-    days = study.table("daily", outcomes,
+    rows = study.table("daily", outcomes,
                        columns=["scenario", "future", "seed", "day", "outcome", "group", "value"])
-    days["year"] = days["day"] // _YEAR + 1
-    by = ["scenario", "future", "seed", "outcome", "group", "year"]
-    found = days.groupby(by, as_index=False, sort=False, observed=True).agg(
-        value=("value", "mean"), days=("day", "nunique"))
+    rows["period"] = rows["day"] // days + 1
+    by = ["scenario", "future", "seed", "outcome", "group", "period"]
+    found = rows.groupby(by, as_index=False, sort=False, observed=True).agg(
+        value=("value", "mean"), there=("day", "nunique"))
     units = study.measures().set_index("outcome")["unit"]
-    found = found[found["days"] == _YEAR].drop(columns="days")
+    found = found[found["there"] == days].drop(columns="there")
     return found.assign(unit=found["outcome"].map(units).fillna(""))
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from citysim.config.errors import InputError, closest_match
 
-COMMANDS = ("run", "plan", "status", "results", "analyse", "evidence", "list", "city", "help")
-OWN_OPTIONS = ("results", "analyse", "evidence")  # commands that read their own options
+COMMANDS = ("run", "plan", "status", "results", "analyse", "evidence", "calibrate",
+            "list", "city", "help")
+OWN_OPTIONS = ("results", "analyse", "evidence", "calibrate")  # read their own options
 
 USAGE = """\
 citysim: an agent-based model of urban crime and prevention policy
@@ -24,6 +25,8 @@ usage
   citysim evidence facts [key=value] a year of a city without policy against published facts
   citysim evidence measure FILE      the same measures of real crimes; --streets FILE, and
                                      --time, --offence, --x, --y name columns
+  citysim calibrate city=NAME        levels of a city fitted to published facts; --keep writes the
+                                     ensemble where studies find it with parameters=null
   citysim city describe [key=value]  print and draw what a city contains
   citysim list [KIND]                experiments, cities, policies, offences or levers
   citysim -m [key=A,B ...]           one study per combination (plain Hydra multirun)

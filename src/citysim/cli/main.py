@@ -80,6 +80,10 @@ def _dispatch(argv: list[str], program: Program | None) -> int:
         from citysim.cli.evidence import evidence
 
         return evidence(arguments.words, arguments.config_path)
+    if arguments.command == "calibrate":
+        from citysim.cli.calibrate import calibrate
+
+        return calibrate(arguments.words, arguments.config_path)
     if arguments.multirun:
         from citysim.cli.multirun import multirun
 

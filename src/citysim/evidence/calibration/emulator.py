@@ -1,20 +1,24 @@
 """A quick stand-in for runs: each target as a smooth function of the parameters, with its error.
 
-Levels enter hazards nearly as factors, so that the logarithm of a rate (the log odds of a share)
-is nearly linear in the logarithms of levels. The emulator is a ridge regression on the parameters
-and their squares, each scaled to -1 .. 1 over its prior range; the penalty is the one with the
-least error when each run is left out in turn (Hoerl and Kennard 1970; Allen 1974), and that error
-is the emulator's own.
+Levels enter hazards nearly as factors: a rate grows nearly in proportion to its own offence's
+level and little with others. So each target starts from a product of a few parameters, those
+that foretell it best, and the rest is a ridge regression on all parameters and their squares,
+scaled to -1 .. 1 over their ranges. Product and penalty are the ones with the least error when
+each run is left out in turn (Hoerl and Kennard 1970; Allen 1974), and that error is the
+emulator's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-PENALTIES = tuple(10.0**k for k in range(-4, 4))
+PENALTIES = tuple(10.0**k for k in range(-4, 5))
+_CROWDED, _LEAST_PENALTY = 1.5, 0.1  # with fewer runs per feature the ridge must hold back more
+_FACTORS = 2  # parameters in the product that a target starts from, at most
+_GAIN = 0.9  # one more must bring the error down to this share
 _FLOOR = 0.5  # of the smallest positive value, in place of zeros
 _ALMOST = 1e-6  # shares stay this far from 0 and 1
 _LEAST_ERROR = 1e-3
@@ -44,6 +48,10 @@ class Emulator:
     ----------
     coefficients
         One column per target, in the order of :func:`features`.
+    factors
+        1 where a parameter is part of the product that a target starts from (d, t).
+    logs
+        Logarithms of the parameters (n, d) at points given as shares (n, d).
     error
         Standard deviation of what each gets wrong of a run it has not seen; straightened scale.
     penalty
@@ -51,15 +59,18 @@ class Emulator:
     """
 
     coefficients: np.ndarray
+    factors: np.ndarray
+    logs: Callable[[np.ndarray], np.ndarray]
     error: np.ndarray
     penalty: np.ndarray
 
     def __call__(self, shares: np.ndarray) -> np.ndarray:
         """Targets (n, t), straightened, at points given as shares (n, d)."""
-        return features(shares) @ self.coefficients
+        return features(shares) @ self.coefficients + self.logs(shares) @ self.factors
 
 
-def fit(shares: np.ndarray, values: np.ndarray) -> Emulator:
+def fit(shares: np.ndarray, values: np.ndarray,
+        logs: Callable[[np.ndarray], np.ndarray]) -> Emulator:
     """Fit an emulator to runs.
 
     Parameters
@@ -68,27 +79,58 @@ def fit(shares: np.ndarray, values: np.ndarray) -> Emulator:
         Points as shares of their ranges (n, d).
     values
         What came out, straightened (n, t).
+    logs
+        Logarithms of the parameters at such points; 0 for those that can be no factor.
     """
-    x = features(shares)
-    fitted = [_ridge(x, values[:, t]) for t in range(values.shape[1])]
-    coefficients, errors, penalties = zip(*fitted, strict=True)
-    return Emulator(np.column_stack(coefficients), np.array(errors), np.array(penalties))
+    ridge, d = _Ridge(features(shares)), shares.shape[1]
+    own = logs(shares)
+    fitted = [_one(ridge, own, values[:, t]) for t in range(values.shape[1])]
+    betas, chosen, errors, penalties = zip(*fitted, strict=True)
+    factors = np.zeros((d, len(chosen)))
+    for t, found in enumerate(chosen):
+        factors[list(found), t] = 1
+    return Emulator(np.column_stack(betas), factors, logs, np.array(errors), np.array(penalties))
 
 
-def _ridge(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Coefficients, error left out one by one, and penalty; the constant is not held back."""
-    held = np.eye(x.shape[1])
-    held[0, 0] = 0.0
-    best = None
-    for penalty in PENALTIES:
-        inverse = np.linalg.pinv(x.T @ x + penalty * held)
-        leverage = np.einsum("ij,jk,ik->i", x, inverse, x)
-        beta = inverse @ x.T @ y
-        left_out = (y - x @ beta) / np.maximum(1 - leverage, 1e-6)
-        error = float(np.sqrt(np.mean(left_out**2)))
-        if best is None or error < best[1]:
-            best = beta, error, penalty
-    return best[0], max(best[1], _LEAST_ERROR), best[2]
+def _one(ridge: _Ridge, logs: np.ndarray, y: np.ndarray):
+    """Coefficients, factors, error and penalty of one target."""
+    chosen: tuple[int, ...] = ()
+    best = ridge(y)
+    free = [i for i in range(logs.shape[1]) if np.ptp(logs[:, i]) > 0]
+    for _ in range(_FACTORS):
+        tried = {i: ridge(y - logs[:, [*chosen, i]].sum(axis=1)) for i in free if i not in chosen}
+        if not tried:
+            break
+        i = min(tried, key=lambda k: tried[k][1])
+        if tried[i][1] > _GAIN * best[1]:
+            break
+        chosen, best = (*chosen, i), tried[i]
+    return best[0], chosen, max(best[1], _LEAST_ERROR), best[2]
+
+
+class _Ridge:
+    """Ridge regression on one set of features with every penalty; the constant is not held back."""
+
+    def __init__(self, x: np.ndarray):
+        held = np.eye(x.shape[1])
+        held[0, 0] = 0.0
+        self._ways = []
+        least = _LEAST_PENALTY if len(x) < _CROWDED * x.shape[1] else 0
+        for penalty in (p for p in PENALTIES if p >= least):
+            solve = np.linalg.pinv(x.T @ x + penalty * held) @ x.T
+            leverage = np.einsum("ij,ji->i", x, solve)
+            self._ways.append((penalty, solve, np.maximum(1 - leverage, 1e-6)))
+        self._x = x
+
+    def __call__(self, y: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """Coefficients, error with each run left out in turn, and penalty of the best."""
+        best = None
+        for penalty, solve, left in self._ways:
+            beta = solve @ y
+            error = float(np.sqrt(np.mean(((y - self._x @ beta) / left)**2)))
+            if best is None or error < best[1]:
+                best = beta, error, penalty
+        return best
 
 
 def walk(emulator: Emulator, low: np.ndarray, high: np.ndarray, dimensions: int, n: int,
@@ -123,12 +165,12 @@ def walk(emulator: Emulator, low: np.ndarray, high: np.ndarray, dimensions: int,
         return _log_chance(emulator(points), emulator.error, low, high)
 
     here = worth(at)
-    root, kept = 0.08 * np.eye(dimensions), []
+    root, seen = 0.08 * np.eye(dimensions), []
     half = steps // 2
     for step in range(steps):
         if step == half:
-            root = _root_of(np.concatenate(kept[half // 2:]))
-            kept = []
+            root = _root_of(np.concatenate(seen[half // 2:]))
+            seen = []
         heat = max(1.0, 50 * 0.97**step)  # the walls between far corners are low at first
         size = rng.choice([0.1, 0.5, 1.0], size=(chains, 1))
         to = at + size * rng.standard_normal((chains, dimensions)) @ root.T
@@ -136,8 +178,8 @@ def walk(emulator: Emulator, low: np.ndarray, high: np.ndarray, dimensions: int,
         there = np.where(inside, worth(np.clip(to, 0, 1)), -np.inf)
         go = np.log(rng.random(chains)) * heat < there - here
         at, here = np.where(go[:, None], to, at), np.where(go, there, here)
-        kept.append(at)
-    cloud = np.concatenate(kept[half // 3:])
+        seen.append(at)
+    cloud = np.concatenate(seen[half // 3:])
     return cloud[rng.choice(len(cloud), n, replace=n > len(cloud))]
 
 
@@ -160,24 +202,29 @@ def _log_chance(mean: np.ndarray, error: np.ndarray, low, high) -> np.ndarray:
     return (top + np.log1p(-np.exp(np.minimum(bottom - top, -1e-12)))).sum(axis=1)
 
 
-def nearest(shares: np.ndarray, excess: np.ndarray, fewest: int, most: int
-            ) -> tuple[np.ndarray, float]:
-    """Rows of the runs that are kept, and how far outside a target the worst of them is.
+def excess(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """How far outside its worst target each run (n, t) is, in halves of the target's width.
+
+    0 for runs that meet all targets; everything straightened.
+    """
+    outside = np.maximum(np.maximum(low - values, values - high), 0)
+    return (outside / ((high - low) / 2)).max(axis=1)
+
+
+def kept(worst: np.ndarray, fewest: int, most: int) -> np.ndarray:
+    """Rows of the runs that make the ensemble.
+
+    Those that meet all targets, the latest first; below ``fewest`` of them the nearest are added.
 
     Parameters
     ----------
-    shares
-        Points of the runs (n, d).
-    excess
-        How far outside its worst target each run is, as a share of half the target's width; 0
-        when it meets all.
+    worst
+        Excess of each run, in the order they were made.
     fewest, most
-        How many at least and at most; beyond those that meet all, the nearest are added.
+        How many at least (as far as there are any) and at most.
     """
-    order = np.argsort(excess, kind="stable")
-    met = int((excess <= 0).sum())
-    chosen = order[:min(max(met, fewest), most, len(order))]
-    return chosen, float(excess[chosen].max()) if len(chosen) else 0.0
+    order = np.lexsort((-np.arange(len(worst)), worst))
+    return order[:min(max(int((worst <= 0).sum()), fewest), most, len(order))]
 
 
 def undetermined(cloud: np.ndarray, names: Sequence[str], clear: float = 0.5, weight: float = 0.4

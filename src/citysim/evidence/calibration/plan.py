@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -119,6 +118,12 @@ class Plan:
     def points(self, shares: np.ndarray) -> np.ndarray:
         """Values of the parameters (n, d) at shares of their ranges (n, d)."""
         return np.column_stack([prior.at(shares[:, i]) for i, prior in enumerate(self.priors)])
+
+    def logs(self, shares: np.ndarray) -> np.ndarray:
+        """Logarithms of the same; 0 for parameters that may be 0 or below."""
+        points = self.points(np.atleast_2d(shares))
+        positive = np.array([prior.low > 0 for prior in self.priors])
+        return np.where(positive, np.log(np.where(positive, points, 1.0)), 0.0)
 
 
 def plan_file(name: str, config_path: str | Path | None = None) -> Path:
@@ -259,10 +264,3 @@ def _prior(path: str, given, settings: Settings, where: str) -> Prior:
     for end in (low, high):
         settings.replace({path: end})
     return Prior(path, low, high, kind == "factor", float(now))
-
-
-def outcomes_of(plan: Plan, settings: Settings) -> list[str]:
-    """Outcomes that a plan's expectations are made of."""
-    names: dict[str, Any] = {name: None for target in plan.targets for name in target.expected
-                             if name.split(".")[0] not in settings}
-    return list(names)

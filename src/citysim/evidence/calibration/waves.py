@@ -16,7 +16,7 @@ import yaml
 
 from citysim.config.errors import InputError
 from citysim.config.settings import Settings
-from citysim.evidence.calibration.plan import Plan, Target, outcomes_of
+from citysim.evidence.calibration.plan import Plan, Target
 from citysim.evidence.measures import take
 from citysim.study.program import Program
 
@@ -114,10 +114,10 @@ def read_wave(plan: Plan, settings: Settings, data: Sequence[CityData], shares: 
     data = sorted(data, key=lambda run: run.seed)
     seeds = np.array([run.seed for run in data])
     own = shares[seeds - first_seed]
-    points = plan.points(own)
     names = [prior.path for prior in plan.priors]
-    expected = np.array([[_expected(target, run, settings, dict(zip(names, row, strict=True)), plan)
-                          for target in plan.targets] for run, row in zip(data, points, strict=True)])
+    at = [settings.replace(dict(zip(names, row, strict=True))) for row in plan.points(own).tolist()]
+    expected = np.array([[_expected(target, run, own_settings) for target in plan.targets]
+                         for run, own_settings in zip(data, at, strict=True)])
     measured = np.array([[_measured(target, run) for target in plan.targets] for run in data])
     return Wave(seeds, own, expected, measured, tuple(data))
 
@@ -143,17 +143,13 @@ def values_of(wave: Wave) -> np.ndarray:
     return values
 
 
-def _expected(target: Target, run: CityData, settings: Settings, point: dict[str, float],
-              plan: Plan) -> float:
+def _expected(target: Target, run: CityData, settings: Settings) -> float:
+    """Product of a run's outcomes and parameters, NaN for a target without expectation."""
     if not target.expected:
         return float("nan")
-    outcomes = set(outcomes_of(plan, settings))
     table = run.outcomes[run.outcomes["group"] == "all"].set_index("outcome")["value"]
-    found = 1.0
-    for name in target.expected:
-        found *= table.get(name, np.nan) if name in outcomes else \
-            point.get(name, None) or settings.get_path(name)
-    return float(found)
+    return float(np.prod([settings.get_path(name) if name.split(".")[0] in settings
+                          else table.get(name, np.nan) for name in target.expected]))
 
 
 def _measured(target: Target, run: CityData) -> float:

@@ -1,0 +1,116 @@
+"""What is left of restored places after the money ends? Table, figure and numbers of the answer.
+
+Usage: python analyse.py STUDY [FOLDER FOR THE ANSWER]
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import citysim.results
+from citysim.analysis.contrasts import interval
+from citysim.analysis.displacement import at_treated
+from citysim.report.figures.style import MARKERS, QUIET, SCENARIO_COLOURS, look, new_figure
+from citysim.report.saving import save
+
+PATH = "policies.place_regeneration.measures."
+LEVERS = {f"{PATH}0.change.add": "works", f"{PATH}1.change.add": "residents who look after them",
+          f"{PATH}2.change.add": "cleaning"}
+FIXED = {f"{PATH}0.when.end_day": 365, "policies.place_regeneration.delivery.capacity": 0.9}
+NOTHING = "nothing"
+ROWS = {"place.upkeep": ("Condition", "share of new, percentage points"),
+        "night.presence": ("Use at night", "person-hours, %"),
+        "safety.unease": ("Unease after dark", "percentage points"),
+        "crime.hazard.all": ("Expected crime", "%")}
+POINTS = ("place.upkeep", "safety.unease")
+COST = ["cost.capital", "cost.running"]
+
+
+def main(folder: Path, out: Path) -> None:
+    """Print and write the answer."""
+    study = citysim.results.open(folder)
+    names = _names(study.design())
+    rows = at_treated(study, list(ROWS))
+    rows = rows[rows["scenario"].isin(names.index)]
+    rows["year"] = (rows["month"] - 1) // 12 + 1
+    whole = rows.groupby("year")["month"].nunique() == 12
+    rows = rows[rows["year"].map(whole)]
+    by = ["scenario", "seed", "outcome", "year"]
+    years = rows.groupby(by, sort=False)[["value", "base"]].mean().reset_index()
+    answer = _changes(years)
+    answer.insert(0, "option", answer["scenario"].map(names))
+    cost = study.outcomes(COST).pivot_table(index="scenario", columns="outcome", values="value")
+    answer = answer.join(cost, on="scenario").drop(columns="scenario")
+    answer.to_csv(out / "answer.csv", index=False, float_format="%.6g")
+    _tell(answer)
+    save(_figure(answer), out / "after_the_money.png", False, study.manifest)
+
+
+def _names(design: pd.DataFrame) -> pd.Series:
+    """What each option holds, by scenario: each lever at 0 or at its largest value."""
+    design = design.drop_duplicates("scenario").set_index("scenario").dropna()
+    for name, value in FIXED.items():
+        design = design[design[name] == value]
+    levers = design[list(LEVERS)]
+    most = levers.max()
+    levers = levers[((levers == 0) | (levers == most)).all(axis=1)]
+    return levers.apply(lambda row: " + ".join(label for name, label in LEVERS.items()
+                                               if row[name]) or NOTHING, axis=1)
+
+
+def _changes(years: pd.DataFrame) -> pd.DataFrame:
+    """Change at the treated places by option, outcome and year, with intervals over the seeds."""
+    found = []
+    for (scenario, outcome, year), own in years.groupby(["scenario", "outcome", "year"],
+                                                        sort=False):
+        mean, half, _, n = interval((own["value"] - own["base"]).to_numpy())
+        base = own["base"].mean()
+        scale = 1.0 if outcome in POINTS else base
+        found.append({"scenario": scenario, "outcome": outcome, "year": year, "base": base,
+                      "change": mean / scale, "change_lo90": (mean - half) / scale,
+                      "change_hi90": (mean + half) / scale,
+                      "change_is": "difference" if outcome in POINTS else "share of base",
+                      "n": int(n)})
+    return pd.DataFrame(found)
+
+
+def _tell(answer: pd.DataFrame) -> None:
+    for outcome, (label, unit) in ROWS.items():
+        print(f"\n{label} of the treated places, change against no action ({unit}), by year")
+        for option, rows in answer[answer["outcome"] == outcome].groupby("option", sort=False):
+            print(f"  {option}: base {rows['base'].iloc[-1]:.3g}; " + "; ".join(
+                f"{100 * r.change:+.1f} ({100 * r.change_lo90:+.1f} to {100 * r.change_hi90:+.1f})"
+                for r in rows.sort_values("year").itertuples()))
+    print("\nEUR over the window, once and running")
+    print(answer.drop_duplicates("option")[["option", *COST]].to_string(index=False))
+
+
+def _figure(answer: pd.DataFrame):
+    options = [o for o in dict.fromkeys(answer["option"]) if o != NOTHING]
+    with look():
+        fig = new_figure(9.6, 5.8)
+        for ax, (outcome, (label, unit)) in zip(fig.subplots(2, 2).flat, ROWS.items(),
+                                                strict=True):
+            for i, option in enumerate(options):
+                own = answer[(answer["outcome"] == outcome)
+                             & (answer["option"] == option)].sort_values("year")
+                middle, low, high = (100 * own[f"change{end}"] for end in ("", "_lo90", "_hi90"))
+                ax.errorbar(own["year"] + 0.05 * (i - 3), middle, (middle - low, high - middle),
+                            color=SCENARIO_COLOURS[i], marker=MARKERS[i], markersize=4.5,
+                            linewidth=1.2, label=option)
+            ax.axhline(0, color=QUIET, linewidth=0.9)
+            ax.axvline(1.5, color=QUIET, linewidth=0.9, linestyle="--")
+            ax.set_title(label)
+            ax.set_ylabel(f"change, {unit}")
+            ax.set_xticks(sorted(answer["year"].unique()))
+            ax.set_xlabel("year; dashed: the works' money has ended")
+            ax.grid(axis="y")
+        fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        fig.supxlabel("At the treated streets, against no action there; bars: 90 % intervals",
+                      fontsize=8, color=QUIET)
+    return fig
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent)

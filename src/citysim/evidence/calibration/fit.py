@@ -1,0 +1,204 @@
+"""Calibrating a city's levels: waves of runs that close in on the published figures.
+
+First wave: Latin hypercube over the priors (McKay et al. 1979). An emulator is fitted to all runs
+so far; the next wave is drawn where it thinks the targets are met. The ensemble is what
+approximate Bayesian computation by rejection leaves (Beaumont et al. 2002): points whose own run
+met every target. It is run once more with luck of its own, and those runs say how well each
+target is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from citysim.config.errors import InputError
+from citysim.config.settings import Settings
+from citysim.evidence.calibration.emulator import (
+    Emulator,
+    correlations,
+    excess,
+    fit,
+    kept,
+    straightened,
+    undetermined,
+    walk,
+)
+from citysim.evidence.calibration.plan import CALIBRATE, Plan
+from citysim.evidence.calibration.waves import Wave, joined, run_wave, values_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLOUD = 4000  # points of the emulator's cloud, from which it is said what stays open
+AGAIN = 5000  # added to seeds for the last runs, which see each point with other luck
+_FIGURES = 5
+
+
+@dataclass
+class Fit:
+    """What a calibration came to.
+
+    Attributes
+    ----------
+    plan
+        What was asked.
+    points
+        The ensemble: values of the parameters, a row each.
+    met_all
+        How many of them met every target in the run that they were chosen by.
+    candidates, runs
+        Runs that they were chosen from; all runs, the last ones included.
+    worst
+        How far the worst of them was outside a target, in halves of its width.
+    table
+        One row per published level: see :func:`targets_table`.
+    directions, pairs
+        What the targets leave open, and which parameters they tie together.
+    error
+        Of the emulator, by target.
+    dropped
+        Targets that no run could tell, with the reason.
+    """
+
+    plan: Plan
+    points: np.ndarray
+    met_all: int
+    candidates: int
+    runs: int
+    worst: float
+    table: pd.DataFrame
+    directions: list[dict] = field(default_factory=list)
+    pairs: list[dict] = field(default_factory=list)
+    error: dict[str, float] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+
+def calibrate(settings: Settings, plan: Plan, folder: Path,
+              progress: Callable | None = None, tell: Callable[[str], None] = lambda text: None
+              ) -> Fit:
+    """Find points at which a city shows the published levels.
+
+    Parameters
+    ----------
+    settings
+        Of the city, without policies; scale, executor and jobs as the runs shall have them.
+    plan
+        See :func:`citysim.evidence.calibration.plan.read_plan`.
+    folder
+        Where the waves go; an earlier start goes on there.
+    progress
+        Called with news of each wave's study.
+    tell
+        Called with a line after each wave.
+
+    Raises
+    ------
+    InputError
+        On settings that cannot be run, or when no target can be measured.
+    """
+    from scipy.stats import qmc
+
+    if settings.policies or settings.scenarios:
+        raise InputError("a calibration has no policies", where="policy", allowed="policy=[]")
+    d, seed = len(plan.priors), plan.first_seed
+    shares = qmc.LatinHypercube(d=d, rng=seed).random(plan.runs)
+    waves: list[Wave] = []
+    for number in range(1, plan.waves + 1):
+        waves.append(run_wave(settings, plan, shares, folder / f"wave_{number}",
+                              seed + (number - 1) * plan.runs, progress))
+        found = joined(waves)
+        told = _told(found)
+        values, (low, high) = _straight(plan, values_of(found), told), _ends(plan, told)
+        emulator = fit(found.shares, values, plan.logs)
+        worst = excess(values, low, high)
+        tell(f"wave {number}: {(worst[-len(waves[-1].seeds):] <= 0).sum()} of "
+             f"{len(waves[-1].seeds)} runs meet all {len(told)} targets; the emulator's error "
+             f"is {emulator.error.max():.2f} at most")
+        n = plan.runs if number < plan.waves else CLOUD
+        shares = walk(emulator, low, high, d, n, seed + number)
+    first = len(waves[0].seeds)  # spread over the priors: not drawn from where targets are met
+    chosen = first + kept(worst[first:], plan.fewest, plan.most)
+    chosen = np.random.default_rng(seed).permutation(chosen)
+    again = run_wave(settings, plan, found.shares[chosen], folder / "check", seed + AGAIN, progress)
+    return _result(plan, found, chosen, worst, again, emulator, shares, told, first)
+
+
+def _told(wave: Wave) -> np.ndarray:
+    """Targets that every run can tell."""
+    values = values_of(wave)
+    told = np.flatnonzero(np.isfinite(values).all(axis=0))
+    if not len(told):
+        raise InputError("no target can be measured in these runs", where="citysim calibrate",
+                         allowed="a larger scale or more days")
+    return told
+
+
+def _straight(plan: Plan, values: np.ndarray, told: np.ndarray) -> np.ndarray:
+    return np.column_stack([straightened(values[:, t], plan.targets[t].share) for t in told])
+
+
+def _ends(plan: Plan, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.array([straightened([getattr(plan.targets[t], end)], plan.targets[t].share)[0]
+                           for t in told]) for end in ("low", "high"))
+
+
+def _result(plan: Plan, found: Wave, chosen: np.ndarray, worst: np.ndarray, again: Wave,
+            emulator: Emulator, cloud: np.ndarray, told: np.ndarray, first: int) -> Fit:
+    names = [prior.path for prior in plan.priors]
+    points = plan.points(found.shares[chosen])
+    return Fit(plan, points, int((worst[chosen] <= 0).sum()), len(found.seeds) - first,
+               len(found.seeds) + len(again.seeds), float(worst[chosen].max()),
+               targets_table(plan, again), undetermined(cloud, names), correlations(cloud, names),
+               {plan.targets[t].name: float(e) for t, e in zip(told, emulator.error, strict=True)},
+               tuple(t.name for i, t in enumerate(plan.targets) if i not in told))
+
+
+def targets_table(plan: Plan, wave: Wave) -> pd.DataFrame:
+    """How every level to calibrate on stands in some runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target``, ``published``, ``fitted``, ``mean, low, high`` (over runs, 90 % interval of the
+        mean), ``verdict`` and ``off`` as on the board, ``met`` (inside), ``note`` (why it is not
+        fitted, or not measurable), ``expected`` (the mean with less luck, where there is one).
+    """
+    from citysim.evidence.verdicts import INSIDE, NOT_MEASURABLE, evaluate
+
+    fitted = {(t.fact.id, t.part.label): i for i, t in enumerate(plan.targets)}
+    values = values_of(wave)
+    table = evaluate(plan.others, wave.data)
+    table = table[table["use"] == CALIBRATE]
+    found = table[[]].copy()
+    found["target"] = [f"{r.fact}: {r.part}" if r.part else r.fact for r in table.itertuples()]
+    found["published"] = table["target"]
+    found["fitted"] = [(r.fact, r.part) in fitted for r in table.itertuples()]
+    for name in ("mean", "low", "high", "verdict", "off"):
+        found[name] = table[name]
+    found["met"] = table["verdict"] == INSIDE
+    found["note"] = [_note(plan, r, NOT_MEASURABLE, fitted) for r in table.itertuples()]
+    found["expected"] = [float(np.mean(values[:, fitted[r.fact, r.part]]))
+                         if (r.fact, r.part) in fitted else np.nan for r in table.itertuples()]
+    return found.reset_index(drop=True)
+
+
+def _note(plan: Plan, row, not_measurable: str, fitted) -> str:
+    if row.verdict == not_measurable:
+        return f"not measurable: {row.note}"
+    return "" if (row.fact, row.part) in fitted else plan.left_out.get(row.fact, "not fitted")
+
+
+def rounded(value: float) -> float:
+    """A number with as many figures as a file needs."""
+    return float(f"{value:.{_FIGURES}g}")
+
+
+def unmet(fit: Fit) -> list[str]:
+    """Fitted targets that the last runs did not meet."""
+    table = fit.table
+    return table.loc[table["fitted"] & ~table["met"], "target"].tolist()
