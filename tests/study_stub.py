@@ -25,7 +25,7 @@ defaults:
   - population: default
   - model: default
   - offences: default
-  - levers: default
+  - prices: default
   - policy: []
   - executor: serial
   - _self_
@@ -84,7 +84,7 @@ burglary:
   weight: {value: 1.6, unit: "1", source: assumed}
   loss: {value: 100, unit: EUR, source: assumed}
 """,
-    "levers/default.yaml": """# @package prices
+    "prices/default.yaml": """
 places.lighting:
   control: city
   per: lamp

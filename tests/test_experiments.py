@@ -11,7 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from citysim.analysis.displacement import displacement, displacement_quotient, zones
+from citysim.analysis.displacement import (
+    at_treated,
+    displacement,
+    displacement_quotient,
+    zones,
+)
 from citysim.analysis.main_effects import main_effects
 from citysim.analysis.measures import HEADLINE
 from citysim.analysis.points import read_points
@@ -317,7 +322,11 @@ def test_main_effects_need_the_whole_grid():
         main_effects(read_points(study), study.table("outcomes"))
 
 
-def test_displacement_needs_runs_that_treat(answered):
-    _, study, _ = answered
+def test_displacement_refuses_what_it_cannot_tell(answered):
+    name, folder, _ = answered
+    study = open_study(folder)
     with pytest.raises(InputError, match="no places with the outcome"):
-        displacement(open_study(study), ["crime.hazard.nothing"])
+        at_treated(study, ["crime.hazard.nothing"])
+    if name != "displacement":  # the made-up runs know another number of places
+        with pytest.raises(InputError, match="another number of places"):
+            displacement(study)

@@ -18,7 +18,7 @@ from made_policies import ROOT, lamps, make_tables, run
 
 @pytest.fixture(scope="module")
 def prices():
-    return yaml.safe_load((ROOT / "configs/levers/default.yaml").read_text())
+    return yaml.safe_load((ROOT / "configs/prices/default.yaml").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from made_policies import AT_RISK, DAYS, ROOT, key, lamps, make_tables, policy, 
 
 @pytest.fixture(scope="module")
 def prices():
-    return yaml.safe_load((ROOT / "configs/levers/default.yaml").read_text())
+    return yaml.safe_load((ROOT / "configs/prices/default.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_misspelt_prices_are_refused(prices, spoil, word):
     spoil(wrong)
     with pytest.raises(InputError) as caught:
         read_prices(wrong)
-    assert caught.value.closest == word and "configs/levers/default.yaml" in caught.value.where
+    assert caught.value.closest == word and "configs/prices/default.yaml" in caught.value.where
 
 
 def test_a_programme_is_counted_in_persons_only(prices):

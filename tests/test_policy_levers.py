@@ -16,7 +16,7 @@ from made_policies import ROOT, make_tables, snapshot
 
 @pytest.fixture(scope="module")
 def prices():
-    return yaml.safe_load((ROOT / "configs/levers/default.yaml").read_text())
+    return yaml.safe_load((ROOT / "configs/prices/default.yaml").read_text())
 
 
 def test_every_lever_has_a_column_a_price_and_a_line_in_the_docs(prices):

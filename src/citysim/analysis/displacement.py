@@ -105,11 +105,15 @@ def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: floa
     Raises
     ------
     InputError
-        If no run of the study says which places it treated, or outcomes are not known by place.
+        If no run of the study says which places it treated, outcomes are not known by place, or
+        the city has another number of places.
     """
     if city is None:
         city = city_of(study)
     runs, treated, pairs = _pairs(study)
+    if treated.shape[1] != len(city.places):
+        raise InputError("the city has another number of places than the results",
+                         where=str(study.folder), allowed=f"{treated.shape[1]} places")
     zone = {i: zones(treated[i], city.places.x, city.places.y, reach) for i, _ in pairs}
     rows = []
     for outcome in outcomes:

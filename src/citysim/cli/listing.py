@@ -10,8 +10,8 @@ from citysim.config.lookup import find_config_dir, options, read_yaml
 from citysim.config.rules import is_leaf
 
 _KINDS = {"experiments": "experiment", "cities": "city", "policies": "policy",
-          "offences": "offences", "levers": "levers", "outcomes": "outcomes"}
-_TABLES = ("offences", "levers")  # one file holds many
+          "offences": "offences", "levers": "prices", "outcomes": "outcomes"}
+_TABLES = ("offences", "prices")  # one file holds many
 _WIDTH = 100
 
 
@@ -65,7 +65,7 @@ def _rows_of_table(folder: Path, group: str) -> list[tuple[str, str]]:
     path = folder / group / "default.yaml"
     if not path.is_file():
         return []
-    if group == "levers":
+    if group == "prices":
         return list(_levers(read_yaml(path), ""))
     from citysim.config.compose import hydra_compose  # rows may stand in files of their own
 

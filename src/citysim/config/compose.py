@@ -28,7 +28,7 @@ from citysim.config.settings import PLAIN_GROUPS, Settings
 from citysim.config.study_keys import STUDY_KEYS, check_study_keys
 
 VERSION_BASE = "1.3"
-_FOLDERS = {"prices": "levers", "policies": "policy"}  # where their files lie, if not so named
+_FOLDERS = {"policies": "policy"}  # where their files lie, if not so named
 
 
 def compose_study(overrides: Sequence[str] = (), config_path: str | Path | None = None,

@@ -16,7 +16,7 @@ from citysim.state.columns import RESIDENT
 from citysim.state.levers import LEVERS, TABLES, Levers, Modifier, find_lever
 from citysim.state.table import Table
 
-FILE = "configs/levers/default.yaml"
+FILE = "configs/prices/default.yaml"
 CITY_SIZES = ("residents", "households")
 NotNegative = Annotated[float, Field(ge=0)]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -236,10 +237,15 @@ def _refuse_unknown(name: str, settings: Settings, where: str) -> None:
     from citysim.outcomes.registry import describe
 
     if name.split(".")[0] in settings:
-        settings.get_path(name)
-        return
+        _passed_on(lambda: settings.get_path(name), where)
+    else:
+        _passed_on(lambda: describe(name), where)
+
+
+def _passed_on(asked: Callable[[], Any], where: str) -> None:
+    """Refuse what another floor refuses, at the place where it is written."""
     try:
-        describe(name)
+        asked()
     except InputError as error:
         raise InputError(error.message, where=where, allowed=error.allowed,
                          closest=error.closest) from None
@@ -262,5 +268,5 @@ def _prior(path: str, given, settings: Settings, where: str) -> Prior:
                          allowed="[low, high], for factor above 0")
     low, high = (now * v for v in span) if kind == "factor" else map(float, span)
     for end in (low, high):
-        settings.replace({path: end})
+        _passed_on(lambda end=end: settings.replace({path: end}), where)
     return Prior(path, low, high, kind == "factor", float(now))

@@ -1,0 +1,391 @@
+"""Calibration: ensembles that studies draw from, the emulator, waves that close in on targets."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from scipy.optimize import brentq
+from scipy.stats import qmc
+
+import study_stub
+from citysim import compose as compose_shipped
+from citysim.cli.main import main
+from citysim.config.compose import compose_study
+from citysim.config.ensembles import ensemble_of
+from citysim.config.errors import InputError
+from citysim.config.lookup import groups
+from citysim.evidence.calibration import emulator as em
+from citysim.evidence.calibration import fit as fitting
+from citysim.evidence.calibration.plan import plan_file, read_plan
+from citysim.evidence.calibration.waves import Wave, values_of
+from citysim.study.design import runs_of
+from citysim.study.run import run_study
+from citysim.study.store import Store
+from study_stub import compose, write_configs
+
+ROOT = Path(__file__).resolve().parents[1]
+SATURATION, WEIGHT = "model.guardianship.saturation", "offences.robbery.weight"
+POINTS = [[0.5, 1.0], [0.6, 2.0], [0.9, 3.0]]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The stub's configuration with an ensemble for the village."""
+    configs = write_configs(tmp_path / "configs")
+    write_ensemble(configs / "parameters/village.yaml")
+    return configs
+
+
+def write_ensemble(file, **changes):
+    content = {"city": "village", "paths": [SATURATION, WEIGHT], "points": POINTS} | changes
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+# --- studies that draw from an ensemble
+
+def test_by_default_parameters_are_as_configured_and_keys_stay(folder, tmp_path):
+    plain = compose(folder, tmp_path / "out")
+    assert plain.parameters == "point" and ensemble_of(plain) is None
+    hamlet = compose(folder, tmp_path / "out", None, "city=hamlet", "parameters=null")
+    assert ensemble_of(hamlet) is None  # it has none
+    assert [r.key for r in runs_of(hamlet)] == \
+        [r.key for r in runs_of(compose(folder, tmp_path / "out", None, "city=hamlet"))]
+
+
+@pytest.mark.parametrize("word", ["null", "village"])
+def test_each_seed_draws_a_point_and_all_its_scenarios_share_it(folder, tmp_path, word):
+    settings = compose(folder, tmp_path / "out", None, f"parameters={word}", "seeds=[1,2,3,4,11]")
+    drawn = {}
+    for run in runs_of(settings):
+        drawn.setdefault(run.seed, set()).add(
+            (run.settings.model.guardianship.saturation, run.settings.offences.robbery.weight))
+    assert all(len(points) == 1 for points in drawn.values())
+    assert [list(*points) for points in drawn.values()] == \
+        [POINTS[0], POINTS[1], POINTS[2], POINTS[0], POINTS[1]]
+
+
+def test_a_seed_whose_point_is_what_is_configured_has_the_same_runs(folder, tmp_path):
+    plain = compose(folder, tmp_path / "out", None, "seeds=[1,2]")
+    write_ensemble(folder / "parameters/same.yaml", points=[[0.7, 1.6], [0.6, 1.6]])
+    drawn = runs_of(plain.replace({"parameters": "same"}))
+    keys = {(r.scenario.name, r.seed): r.key for r in runs_of(plain)}
+    same = {r.seed: r.key == keys[r.scenario.name, r.seed] for r in drawn}
+    assert same == {1: True, 2: False}
+
+
+def test_what_a_study_sets_itself_is_not_drawn(folder, tmp_path):
+    out = tmp_path / "out"
+    by_hand = compose(folder, out, None, "parameters=null", f"{WEIGHT}=1.6")
+    assert {r.settings.offences.robbery.weight for r in runs_of(by_hand)} == {1.6}
+    assert {r.settings.model.guardianship.saturation for r in runs_of(by_hand)} == {0.5, 0.6}
+    scenarios = compose(folder, out, None, "parameters=null").replace(
+        {"scenarios": {"no_action": {}, "other": {"policies": ["lamps"], "set": {WEIGHT: 9.0}}}})
+    found = {(r.scenario.name, r.seed): r.settings.offences.robbery.weight
+             for r in runs_of(scenarios)}
+    assert found == {("no_action", 1): 1.0, ("no_action", 2): 2.0,
+                     ("other", 1): 9.0, ("other", 2): 9.0}
+    study = folder / "experiment/main.yaml"
+    study.write_text(study.read_text() + "offences:\n  robbery:\n    weight: 1.7\n")
+    assert {r.settings.offences.robbery.weight
+            for r in runs_of(compose(folder, out, None, "parameters=null"))} == {1.7}
+
+
+def test_a_study_runs_with_what_was_drawn_and_tells_it(folder, tmp_path):
+    settings = compose(folder, tmp_path / "out", None, "parameters=village", "executor=serial",
+                       "policy=[]", "seeds=2")
+    result = run_study(settings, program=study_stub.PROGRAM)
+    assert result.exit_status == 0
+    store = Store(result.folder)
+    table = store.read("outcomes")
+    table = table[table["outcome"] == "saturation"]
+    assert dict(zip(table["seed"], table["value"], strict=True)) == {1: 0.5, 2: 0.6}
+    told = {r.seed: json.loads(r.parameters)["set"] for r in result.runs.itertuples()}
+    assert told == {1: dict(zip([SATURATION, WEIGHT], POINTS[0], strict=True)),
+                    2: dict(zip([SATURATION, WEIGHT], POINTS[1], strict=True))}
+    entry = store.manifest["ensemble"]
+    assert (entry["name"], entry["points"], entry["city"]) == ("village", 3, "village")
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"points": [[0.5]]}, "point 1 does not have 2 values"),
+    ({"points": []}, "holds no points"),
+    ({"points": [["high", 1.0]]}, "not accepted"),
+    ({"paths": [SATURATION, SATURATION]}, "different parameters"),
+    ({"paths": [SATURATION, "offences.robbery.wieght"]}, "wieght"),
+    ({"pionts": []}, "unknown key 'pionts'"),
+])
+def test_a_wrong_ensemble_is_refused_with_its_file(folder, tmp_path, changes, message):
+    write_ensemble(folder / "parameters/wrong.yaml", **changes)
+    with pytest.raises(InputError, match=message) as refused:
+        runs_of(compose(folder, tmp_path / "out", None, "parameters=wrong"))
+    assert "wrong.yaml" in refused.value.where
+
+
+def test_an_unknown_ensemble_is_refused_with_the_nearest_one(folder, tmp_path):
+    with pytest.raises(InputError) as refused:
+        runs_of(compose(folder, tmp_path / "out", None, "parameters=vilage"))
+    assert refused.value.closest == "village" and "point" in refused.value.allowed
+    with pytest.raises(InputError, match="no file"):
+        runs_of(compose(folder, tmp_path / "out", None, "parameters=elsewhere/x.yaml"))
+
+
+def test_folders_of_data_are_no_groups_of_options():
+    assert not {"parameters", "calibration"} & set(groups(ROOT / "configs"))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs/parameters").glob("*.yaml")),
+                         ids=lambda file: file.stem)
+def test_shipped_ensembles_fit_the_shipped_parameters_and_their_ranges(file):
+    settings = compose_study([f"city={file.stem}", "experiment=single", "parameters=null"])
+    found, plan = ensemble_of(settings), read_plan(plan_file("default"), settings)
+    assert Path(found.file) == file and found.city == file.stem
+    ranges = {prior.path: (prior.low, prior.high) for prior in plan.priors}
+    for row in found.points:
+        for path, value in zip(found.paths, row, strict=True):
+            low, high = ranges[path]
+            assert low * 0.999 <= value <= high * 1.001
+    assert len(set(found.points)) == len(found.points) >= plan.fewest
+
+
+# --- the emulator
+
+LOW, HIGH = np.log([0.2, 0.2, 0.25, 0.4]), np.log([5, 5, 0.5, 0.6])
+
+
+def logs(shares):
+    return LOW + (HIGH - LOW) * np.atleast_2d(shares)
+
+
+def stand_in(shares):
+    """Two crimes that compete a little, the second seen in part; a share that falls with both."""
+    x = logs(shares)
+    crowding = np.log1p(0.1 * (np.exp(x[:, 0]) + np.exp(x[:, 1])))
+    return np.column_stack([x[:, 0] - crowding, x[:, 1] + x[:, 2] - crowding,
+                            6 * (x[:, 3] - np.log(0.5)) - 0.2 * x[:, 0]])
+
+
+@pytest.fixture(scope="module")
+def emulated():
+    rng = np.random.default_rng(3)
+    shares = qmc.LatinHypercube(d=4, rng=2).random(24)
+    return em.fit(shares, stand_in(shares) + 0.02 * rng.standard_normal((24, 3)), logs)
+
+
+def test_the_emulator_foretells_points_it_has_not_seen_as_well_as_it_says(emulated):
+    fresh = np.random.default_rng(9).random((500, 4))
+    wrong = np.sqrt(np.mean((emulated(fresh) - stand_in(fresh))**2, axis=0))
+    assert (wrong < 0.15).all() and (wrong < 1.5 * emulated.error).all()
+
+
+def test_with_no_more_runs_than_terms_each_crime_still_starts_from_its_own_level():
+    def many(shares):  # nine levels from a fifth to five times, and a share reported
+        return np.column_stack([np.log(5) * (2 * shares[:, :9] - 1),
+                                np.log(0.2 + 0.2 * shares[:, 9])])
+
+    shares, fresh = qmc.LatinHypercube(d=10, rng=5).random(21), qmc.LatinHypercube(
+        d=10, rng=6).random(200)
+
+    def crimes(at):
+        x = many(at)
+        own = x[:, :9] - np.log1p(0.04 * np.exp(x[:, :9]).sum(axis=1, keepdims=True))
+        return own + np.column_stack([x[:, 9], np.zeros((len(at), 8))])
+
+    found = em.fit(shares, crimes(shares), many)
+    assert np.diag(found.factors[:9]).tolist() == [1] * 9 and found.factors[9, 0] == 1
+    assert np.abs(found(fresh) - crimes(fresh)).mean() < 0.1
+
+
+def test_the_walk_finds_where_targets_are_met_and_what_they_leave_open(emulated):
+    aim = stand_in(np.full((1, 4), 0.6))[0]
+    low, high = aim - 0.15, aim + 0.15
+    cloud = em.walk(emulated, low, high, 4, 3000, seed=1)
+    assert ((cloud >= 0) & (cloud <= 1)).all()
+    met = (em.excess(stand_in(cloud), low, high) == 0).mean()
+    by_chance = (em.excess(stand_in(np.random.default_rng(1).random((20_000, 4))), low, high)
+                 == 0).mean()
+    assert by_chance < 0.005 and met > 0.4
+    names = ["a", "b", "seen", "bound"]
+    assert [set(pair["pair"]) for pair in em.correlations(cloud, names)][0] == {"b", "seen"}
+    assert em.correlations(cloud, names)[0]["correlation"] < 0
+    openest = em.undetermined(cloud, names)[0]
+    assert "seen" in openest["parameters"] and openest["spread"] > 0.7
+
+
+def test_the_walk_draws_evenly_where_targets_say_nothing(emulated):
+    wide = np.full(3, 50.0)
+    cloud = em.walk(emulated, -wide, wide, 4, 4000, seed=2)
+    assert np.allclose(cloud.mean(axis=0), 0.5, atol=0.05)
+    assert np.allclose(cloud.std(axis=0), 1 / np.sqrt(12), atol=0.03)
+
+
+def test_chances_far_in_the_tails_still_tell_better_from_worse(emulated):
+    low, high = np.array([-1.0]), np.array([1.0])
+    mean, error = np.array([[0.0], [5.0], [40.0], [-40.0], [-90.0]]), np.array([0.5])
+    found = em._log_chance(mean, error, low, high)
+    assert np.isfinite(found).all()
+    assert found[0] > found[1] > found[2] > found[4] and found[2] == pytest.approx(found[3])
+    assert np.exp(found[0]) == pytest.approx(0.9545, abs=1e-4)  # two standard deviations
+
+
+def test_zeros_are_half_of_the_smallest_and_shares_become_log_odds():
+    assert np.exp(em.straightened([0, 2, 8], share=False)).tolist() == pytest.approx([1, 2, 8])
+    assert em.straightened([0.5, 0.75], share=True).tolist() == pytest.approx([0, np.log(3)])
+
+
+def test_points_that_meet_all_targets_are_kept_the_latest_first_then_the_nearest():
+    values = np.array([[0.0, 0.0], [1.5, 0.0], [0.5, -0.9], [-3.0, 0.2], [0.0, 1.1]])
+    worst = em.excess(values, np.array([-1.0, -1.0]), np.array([1.0, 1.0]))
+    assert worst.tolist() == pytest.approx([0, 0.5, 0, 2, 0.1])
+    assert em.kept(worst, fewest=1, most=9).tolist() == [2, 0]
+    assert em.kept(worst, fewest=4, most=9).tolist() == [2, 0, 4, 1]
+    assert em.kept(worst, fewest=1, most=1).tolist() == [2]
+
+
+def test_an_expectation_is_scaled_to_what_all_runs_measured_together():
+    wave = Wave(np.arange(3), np.zeros((3, 1)),
+                np.array([[10.0, np.nan], [20.0, np.nan], [30.0, np.nan]]),
+                np.array([[4.0, 0.1], [13.0, 0.2], [13.0, 0.3]]), ())
+    assert values_of(wave).tolist() == [[5.0, 0.1], [10.0, 0.2], [15.0, 0.3]]
+
+
+# --- plans
+
+@pytest.fixture(scope="module")
+def town():
+    return compose_shipped(["city=town", "experiment=single", "policy=[]", "scale=0.5"])
+
+
+def changed(tmp_path, **changes):
+    content = yaml.safe_load(plan_file("default").read_text()) | changes
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def test_the_shipped_plan_moves_levels_only_and_aims_at_facts_to_calibrate_on(town):
+    plan = read_plan(plan_file("default"), town)
+    assert {p.path.split(".")[-1] for p in plan.priors} == {"level", "report", "afraid"}
+    assert all(t.fact.use == "calibrate" and t.fact.status != "memory" for t in plan.targets)
+    assert {f.id for f in plan.others} == {t.fact.id for t in plan.targets} | set(plan.left_out)
+    robbery = next(p for p in plan.priors if p.path == "offences.robbery.level")
+    assert robbery.at(np.array([0, 0.5, 1])).tolist() == pytest.approx(
+        [0.2 * town.offences.robbery.level, town.offences.robbery.level,
+         5 * town.offences.robbery.level])
+    safe = next(t for t in plan.targets if t.fact.id == "feel_safe_after_dark")
+    assert (safe.low, safe.high) == pytest.approx((0.76 * 0.85, 0.76 * 1.15))
+
+
+def test_a_parameter_set_by_hand_is_left_as_it_is(town):
+    plan = read_plan(plan_file("default"), town.replace({"offences.robbery.level": 0.001}))
+    assert "offences.robbery.level" not in {p.path for p in plan.priors}
+
+
+@pytest.mark.parametrize("changes, message, closest", [
+    ({"runz": 3}, "unknown key 'runz'", "runs"),
+    ({"runs": 0}, "0 is not accepted", None),
+    ({"parameters": {"offences.robery.level": {}}}, "no parameter", "offences.robbery.level"),
+    ({"parameters": {"offences.robbery.level": {}}}, "no range to search", None),
+    ({"parameters": {"offences.robbery.level": {"factor": [2, 1]}}}, "no range to search", None),
+    ({"parameters": {"offences.robbery.report": {"range": [0.5, 7]}}}, "out of range", None),
+    ({"parameters": {}}, "nothing to fit", None),
+    ({"targets": [{"fact": "unsafe_by_sexx"}]}, "no fact", "unsafe_by_sex"),
+    ({"targets": [{"fact": "concentration_50"}]}, "no fact 'concentration_50' to cal", None),
+    ({"targets": [{"fact": "unsafe_by_sex", "part": "woman"}]}, "no part", "women"),
+    ({"targets": [{"fact": "feel_safe_after_dark", "expected": ["crime.hazrd.all"]}]},
+     "unknown outcome", None),
+    ({"left_out": {"age_peek": "why"}}, "no fact", "age_peak"),
+])
+def test_a_wrong_plan_is_refused(town, tmp_path, changes, message, closest):
+    with pytest.raises(InputError, match=message) as refused:
+        read_plan(changed(tmp_path, **changes), town)
+    assert "mine.yaml" in refused.value.where
+    if closest:
+        assert refused.value.closest == closest
+
+
+# --- all of it
+
+def test_waves_close_in_on_targets_that_the_first_one_misses(town, monkeypatch, tmp_path):
+    plan = read_plan(plan_file("default"), town, runs=24, waves=3)
+    truth = {p.path: np.log(p.configured) for p in plan.priors}
+    aims = np.array([np.mean(fitting._ends(plan, np.array([t]))) for t in
+                     range(len(plan.targets))])
+    own = [next((f"{n.replace('crime.hazard', 'offences')}.level" for n in t.expected
+                 if n.startswith("crime.hazard")), "model.fear.afraid") for t in plan.targets]
+
+    def fake(settings, plan, shares, folder, first_seed, progress=None):
+        """A city whose levels are all two times too high, with other offences in the way."""
+        seeds = first_seed + np.arange(len(shares))
+        moved = {p.path: column - truth[p.path]
+                 for p, column in zip(plan.priors, plan.logs(shares).T, strict=True)}
+        luck = np.random.default_rng(first_seed).normal(0, 0.03, (len(seeds), len(aims)))
+        crowd = 0.1 * sum(np.tanh(moved[path]) for path in set(own))
+        rows = []
+        for t, (target, path) in enumerate(zip(plan.targets, own, strict=True)):
+            if target.share:
+                sign = 1 if target.fact.id == "feel_safe_after_dark" else -1
+                y = aims[t] + sign * (0.2 + 4 * moved[path]) + luck[:, t]
+                rows.append(1 / (1 + np.exp(-y)))
+            else:
+                report = sum(moved[n] for n in target.expected if n in moved)
+                rows.append(np.exp(aims[t] + np.log(2) + moved[path] + report - crowd
+                                   + luck[:, t]))
+        values = np.column_stack(rows)
+        return Wave(seeds, shares, np.full_like(values, np.nan), values, ())
+
+    monkeypatch.setattr(fitting, "run_wave", fake)
+    monkeypatch.setattr(fitting, "targets_table", lambda plan, wave: values_of(wave))
+    said = []
+    found = fitting.calibrate(town, plan, tmp_path, tell=said.append)
+    assert "0 of 24" in said[0]  # the priors are wide
+    assert found.met_all >= plan.fewest and found.worst == 0
+    robbery = [p.path for p in plan.priors].index("offences.robbery.level")
+    by_hand = brentq(lambda m: m + np.log(2) - 0.1 * (8 * np.tanh(m) + np.tanh(-0.05)), -3, 0)
+    assert np.median(found.points[:, robbery]) == pytest.approx(
+        np.exp(by_hand) * town.offences.robbery.level, rel=0.15)
+    tied = [set(entry["pair"]) for entry in found.pairs]
+    assert {"offences.vandalism.level", "offences.vandalism.report"} in tied
+    named = {name for entry in found.directions for name in entry["parameters"]}
+    assert "offences.vandalism.report" in named and "offences.robbery.level" not in named
+
+
+def test_the_command_writes_an_ensemble_goes_on_where_it_stopped_and_studies_draw_from_it(
+        tmp_path, capsys):
+    folder = tmp_path / "made"
+    words = ["calibrate", "city=town", "executor=serial", "scale=0.25", "--runs", "4",
+             "--waves", "2", "--days", "3", "--warmup-days", "0", "--fewest", "2", "--most", "2",
+             "--folder", str(folder)]
+    assert main(words) in (0, 1)  # so few days meet targets by luck only
+    first = (folder / "ensemble.yaml").read_text()
+    assert "recorded_rates_turin: vandalism" in capsys.readouterr().out
+    runs = {p: p.stat().st_mtime_ns for p in folder.rglob("results/runs/*.parquet")}
+    assert len(runs) == 4 + 4 + 2
+    assert main(words) in (0, 1)
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("results/runs/*.parquet")} == runs
+    assert (folder / "ensemble.yaml").read_text() == first
+    content = yaml.safe_load(first)
+    assert content["city"] == "town" and len(content["points"]) == 2
+    assert content["made"]["runs"] == 10 and "--waves 2" in content["made"]["command"]
+    assert {t["target"] for t in content["targets"] if not t["fitted"]} >= {
+        "age_peak", "recorded_rates_turin: homicide"}
+    settings = compose_study(["city=town", "experiment=single", "policy=[]", "seeds=2",
+                              f"parameters={folder / 'ensemble.yaml'}"])
+    assert [list(run.scenario.set.values()) for run in runs_of(settings)] == content["points"]
+
+
+@pytest.mark.parametrize("words, message", [
+    (["city=town", "--calibration", "defualt"], "unknown calibration"),
+    (["city=town", "seeds=3"], "'seeds' has no meaning here"),
+    (["city=town", "--waves", "1"], "1 is not accepted"),
+    (["city=town", "policy=[street_lighting]"], "'policy' has no meaning here"),
+    (["city=twon"], "unknown city"),
+])
+def test_bad_words_are_refused_and_nothing_is_written(words, message, capsys, tmp_path):
+    folder = tmp_path / "made"
+    assert main(["calibrate", *words, "--folder", str(folder)]) == 2
+    assert message in capsys.readouterr().err
+    assert not folder.exists()
