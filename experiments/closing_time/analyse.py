@@ -12,7 +12,7 @@ import citysim.results
 from citysim.analysis.contrasts import contrast
 from citysim.analysis.main_effects import main_effects
 from citysim.analysis.points import read_points
-from citysim.analysis.wording import change
+from citysim.analysis.wording import fixed
 from citysim.report.figures.style import MARKERS, QUIET, SCENARIO_COLOURS, look, new_figure
 from citysim.report.saving import save
 
@@ -67,9 +67,14 @@ def _tell(options: pd.DataFrame) -> None:
                        & options["package"].notna()].sort_values(["package", CLOSING])
         print(f"\n{label}, change against today's hours")
         for _, row in rows.iterrows():
-            difference, interval = change(row)
-            print(f"  closing at {row[CLOSING]:.0f} with {row['package']:<13} {difference} "
-                  f"({interval})")
+            key, factor, unit = "relative", 100, "%"
+            if row["unit"] in ("share", "EUR"):
+                key = "diff"
+                factor, unit = (100, "points") if row["unit"] == "share" else (1, "EUR")
+            middle, low, high = (fixed(factor * row[key + end], 2)
+                                 for end in ("", "_lo90", "_hi90"))
+            print(f"  closing at {row[CLOSING]:.0f} with {row['package']:<13} {middle} "
+                  f"({low} to {high}) {unit}")
 
 
 def _figure(options: pd.DataFrame):

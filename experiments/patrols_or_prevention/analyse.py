@@ -11,7 +11,7 @@ import pandas as pd
 import citysim.results
 from citysim.analysis.contrasts import contrast
 from citysim.analysis.main_effects import by_period
-from citysim.analysis.wording import change
+from citysim.analysis.wording import fixed
 from citysim.report.figures.style import MARKERS, QUIET, SCENARIO_COLOURS, look, new_figure
 from citysim.report.saving import save
 
@@ -23,6 +23,7 @@ PATROLS = "patrols only"
 SHOWN = (PATROLS, "prevention 50 %, involvement 50 %", "prevention only, involvement 10 %",
          "prevention only, involvement 90 %")
 YEAR, QUARTER = 365, 91  # days
+LEAST = 0.1  # percentage points that an axis shows at least
 
 
 def main(folder: Path, out: Path) -> None:
@@ -63,8 +64,13 @@ def _tell(what: str, found: pd.DataFrame) -> None:
         own = found[(found["outcome"] == outcome) & found["split"].notna()
                     & (found["scenario"] != found["baseline"])]
         for name, rows in own.groupby("split", sort=False):
-            print(f"  {name}: " + "; ".join("{} ({})".format(*change(row))
-                                            for _, row in rows.iterrows()))
+            print(f"  {name}: " + "; ".join(_interval(row) for _, row in rows.iterrows()))
+
+
+def _interval(row: pd.Series) -> str:
+    key, unit = ("diff", "points") if row["unit"] == "share" else ("relative", "%")
+    middle, low, high = (fixed(100 * row[key + end], 2) for end in ("", "_lo90", "_hi90"))
+    return f"{middle} ({low} to {high}) {unit}"
 
 
 def _tell_crossing(found: pd.DataFrame, split: pd.Series) -> None:
@@ -97,6 +103,9 @@ def _figure(course: pd.DataFrame):
             ax.set_title(f"{label}\n({better})")
             ax.set_xlabel("years since the start")
             ax.set_ylabel("change, percentage points" if key == "diff" else "change, %")
+            if key == "diff":  # less than a tenth of a point is no change worth a steep line
+                low, high = ax.get_ylim()
+                ax.set_ylim(min(low, -LEAST), max(high, LEAST))
             ax.grid(axis="y")
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
         fig.supxlabel("Against no action, by quarter; bands: 90 % intervals", fontsize=8,

@@ -21,7 +21,8 @@ ROWS = [(*OUT, "Women out at night"),
         ("night.women_men_ratio", "all", "Women to men out at night"),
         ("safety.safe_after_dark", "women", "Women who feel safe after dark"),
         ("crime.hazard.harassment", "all", "Expected harassment"),
-        ("harassment.prevalence", "all", "Women harassed within 12 months")]
+        ("harassment.prevalence", "all", "Women harassed within 12 months"),
+        ("reporting.rate.harassment", "all", "Share of harassment that is reported")]
 CAPITAL, RUNNING = ("cost.capital", "all"), ("cost.running", "all")
 LASTS = 10  # years over which what is bought once is spread; assumed
 DAYS_PER_YEAR = 365

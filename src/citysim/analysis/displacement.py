@@ -69,8 +69,8 @@ def zones(treated: np.ndarray, x: np.ndarray, y: np.ndarray, reach: float) -> np
     zone = np.where(treated, 0, 2).astype(np.int8)
     if treated.any():
         here = np.column_stack((x, y)).astype(float)
-        away, _ = cKDTree(here[treated]).query(here, distance_upper_bound=reach)
-        zone[np.isfinite(away) & ~treated] = 1
+        away, _ = cKDTree(here[treated]).query(here)
+        zone[(away <= reach) & ~treated] = 1
     return zone
 
 

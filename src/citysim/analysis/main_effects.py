@@ -33,9 +33,9 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per lever, value, outcome and group: ``lever`` (its label), ``setting`` (the
-        value), ``mean``; ``diff`` against the baseline and ``step`` against the lever's first
-        value, with ``_lo90`` and ``_hi90`` (90 %, Student's t); ``relative`` and
+        One row per lever, value, outcome and group: ``lever`` (its label), ``lever_unit``,
+        ``setting`` (the value), ``mean``; ``diff`` against the baseline and ``step`` against the
+        lever's first value, with ``_lo90`` and ``_hi90`` (90 %, Student's t); ``relative`` and
         ``relative_step``, the same over the mean of what they are held against, with intervals;
         ``n``, the future and seed pairs in which every option ran.
 
@@ -46,8 +46,9 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for lever, setting, cell, level, base, first in _means(points, values):
-        rows.append({"lever": lever, "setting": setting, **dict(zip(_CELL, cell, strict=True)),
-                     "mean": level.mean(), **_difference("diff", "relative", level, base),
+        rows.append({"lever": lever.label, "lever_unit": lever.unit, "setting": setting,
+                     **dict(zip(_CELL, cell, strict=True)), "mean": level.mean(),
+                     **_difference("diff", "relative", level, base),
                      **_difference("step", "relative_step", level, first), "n": len(level)})
     return pd.DataFrame(rows)
 
@@ -62,7 +63,7 @@ def paired_steps(points: Points, values: pd.DataFrame) -> pd.DataFrame:
     """
     return pd.concat([
         (level - first).rename("step").reset_index().assign(
-            lever=lever, setting=setting, **dict(zip(_CELL, cell, strict=True)))
+            lever=lever.label, setting=setting, **dict(zip(_CELL, cell, strict=True)))
         for lever, setting, cell, level, _, first in _means(points, values)], ignore_index=True)
 
 
@@ -86,7 +87,7 @@ def _means(points: Points, values: pd.DataFrame) -> Iterator[tuple]:
             means = options.groupby(grid[lever.name]).mean()
             settings = list(dict.fromkeys(grid[lever.name]))
             for setting in settings:
-                yield (lever.label, setting, cell, means.loc[setting], base,
+                yield (lever, setting, cell, means.loc[setting], base,
                        means.loc[settings[0]])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from citysim.cli.arguments import Parser
 from citysim.config.errors import InputError
 
-_NUMBERS = ("runs", "waves", "days", "warmup_days", "first_seed", "fewest", "most")
+_NUMBERS = ("runs", "waves", "days", "warmup_days", "first_seed", "points")
 
 
 def calibrate(words: list[str], config_path: str | None = None) -> int:

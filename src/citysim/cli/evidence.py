@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import contextmanager
 
 from citysim.cli.arguments import Parser
 from citysim.config.errors import InputError, closest_match
 
 _USAGE = {
+    "quick": "citysim evidence [depth=full] [--write-docs]: the board of facts and trials",
+    "gate": "citysim evidence gate: a quick check for continuous integration",
     "measure": "citysim evidence measure FILE --streets FILE: crimes of a file of points",
     "facts": "citysim evidence facts [key=value ...], or --study DIR: a year without policy",
 }
@@ -20,7 +23,7 @@ def evidence(words: list[str], config_path: str | None = None) -> int:
     Parameters
     ----------
     words
-        ``measure ...`` or ``facts ...``.
+        ``measure ...``, ``facts ...``, or what :func:`board` takes.
     config_path
         Folder of configuration files.
 
@@ -36,10 +39,106 @@ def evidence(words: list[str], config_path: str | None = None) -> int:
 
 
 def board(words: list[str], config_path: str | None = None) -> int:
-    """The board of facts and trials; until it is there, what can be asked."""
-    raise InputError(f"unknown action '{words[0]}'" if words else "what of the evidence?",
-                     where="citysim evidence", allowed="; ".join(_USAGE.values()),
-                     closest=closest_match(words[0], _USAGE) if words else None)
+    """Run the board (``quick``, ``full`` or ``gate``), print it and write its report."""
+    wanted = _board_parser(config_path).parse_intermixed_args(words)
+    rest, depth, output_dir = _taken(wanted.words)
+    documents = None
+    if wanted.write_docs or wanted.log:
+        from citysim.evidence.board.log import docs_dir
+
+        documents = docs_dir()  # refuses before anything runs
+    if depth == "gate":
+        if documents is not None or wanted.trial:
+            raise InputError("the gate only checks", where="--write-docs, --log, --trial",
+                             allowed="leave the option out")
+        return _gate(rest, output_dir, wanted.config_path)
+    if wanted.trial and documents is not None:
+        raise InputError("a part of the board is not kept", where="--trial",
+                         allowed="a whole board, or without --write-docs and --log")
+    from citysim.evidence.board.log import append
+    from citysim.evidence.board.page import passed, write_document, write_page
+    from citysim.evidence.board.run import run_board
+
+    found = run_board(depth, rest, output_dir, wanted.config_path, _watching, wanted.trial)
+    page = write_page(found, output_dir)
+    _show_board(found)
+    print(f"report: {page}")
+    if wanted.write_docs:
+        print(f"document: {write_document(found, documents)}")
+    if documents is not None:
+        print(f"log: {append(found, documents)}")
+    return int(not passed(found))
+
+
+def _board_parser(config_path: str | None) -> Parser:
+    parser = Parser(prog="citysim evidence", add_help=False, allow_abbrev=False)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--write-docs", action="store_true")
+    parser.add_argument("--log", action="store_true")
+    parser.add_argument("--trial", action="append", default=[])
+    parser.add_argument("--config-path", default=config_path)
+    return parser
+
+
+def _taken(words: list[str]) -> tuple[list[str], str, str]:
+    """Words for the studies, depth and folder."""
+    from citysim.evidence.board.plan import DEPTHS, GATE
+    from citysim.evidence.board.run import OUTPUTS
+
+    depths, given, rest = (*DEPTHS, GATE), {"depth": "quick", "output_dir": str(OUTPUTS)}, []
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign and word in depths:
+            given["depth"] = word
+        elif not sign:
+            raise InputError(f"unknown action '{word}'", where="citysim evidence",
+                             allowed="; ".join(_USAGE.values()),
+                             closest=closest_match(word, (*depths, *_USAGE)))
+        elif key in ("city", "seeds", "days", "name", "policy"):
+            raise InputError(f"the board sets '{key}' itself", where="citysim evidence",
+                             allowed="depth, output_dir, jobs, executor, parameters")
+        elif key in given:
+            given[key] = value
+        else:
+            rest.append(word)
+    if given["depth"] not in depths:
+        raise InputError(f"unknown depth '{given['depth']}'", where="depth", allowed=depths,
+                         closest=closest_match(given["depth"], depths))
+    return rest, given["depth"], given["output_dir"]
+
+
+def _gate(words: list[str], output_dir: str, config_path: str | None) -> int:
+    from citysim.evidence.board.gate import run_gate
+
+    found = run_gate(words, output_dir, config_path, _watching)
+    _show(("check", "asked", "came out", "passed"),
+          [(c.name, c.asked, c.came, "yes" if c.passed else "NO") for c in found], False)
+    return int(not all(c.passed for c in found))
+
+
+@contextmanager
+def _watching(name: str):
+    """Progress of one study of a board, on the error stream."""
+    from citysim.cli.progress import ProgressView
+    from citysim.cli.study import console_for
+
+    console = console_for(sys.stderr)
+    console.print(f"{name}:", highlight=False, markup=False)
+    with ProgressView(console) as progress:
+        yield progress
+
+
+def _show_board(found) -> None:
+    """Tables of a board that fit a terminal: misses, aims, facts, trials, next door."""
+    from citysim.evidence.board import tables
+
+    for problem in found.problems:
+        print(f"citysim: {problem}", file=sys.stderr)
+    for table, columns in ((tables.facts(found), 5), (tables.trials(found), 6),
+                           (tables.spillover(found), 6), (tables.honesty(found), 4),
+                           (tables.aims(found), 4), (tables.misses(found), 5)):
+        print(f"\n{table.name}")
+        _show(table.columns[:columns], [row[:columns] for row in table.rows], False)
 
 
 def measure(words: list[str], config_path: str | None = None) -> int:

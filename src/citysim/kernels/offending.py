@@ -116,12 +116,29 @@ def recall(i, n, candidate, memory_place, memory, memory_offence, memory_own, me
 
 
 @kernel
-def offend(key_motive, key_act, key_target, step, hours, drive, person, active, propensity,
+def stir(lo, hi, key, hours, drive, person, active, propensity, memory, stirred):
+    """List who of offenders ``lo`` to ``hi - 1`` may be motivated now, wherever they are.
+
+    Most stop here, before anything of the person is looked up. Fills ``stirred`` (uint64) from
+    row ``lo`` on and returns how many.
+    """
+    busiest = max(drive.at_home, drive.at_day_place, drive.out)
+    n = ROW(lo)
+    for i in range(ROW(lo), ROW(hi)):
+        stirred[n] = i
+        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
+        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours * active[i]
+        n += ROW(uniform(key, person[i]) < rate * busiest)
+    return np.int64(n) - lo
+
+
+@kernel
+def offend(stirred, key_motive, key_act, key_target, step, hours, drive, person, propensity,
            perceived_risk, haunts, memory_place, memory, memory_offence, at, status, anchors,
            hops, route,
            routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near, hazard, total,
            mark, weight, events, n_events, limit):
-    """All offenders through one step; appends what they do to ``events``.
+    """The offenders listed by :func:`stir` through one step; appends what they do to ``events``.
 
     Parameters
     ----------
@@ -138,19 +155,11 @@ def offend(key_motive, key_act, key_target, step, hours, drive, person, active, 
     """
     n_offences = value.shape[1]
     n_motivated = 0
-    busiest = max(drive.at_home, drive.at_day_place, drive.out)
-    stirred = np.empty(person.size + 1, np.uint64)
-    n_stirred = ROW(0)
-    for i in range(ROW(person.size)):  # most stop here, before anything of the person is looked up
-        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
-        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours * active[i]
-        stirred[n_stirred] = i
-        n_stirred += ROW(uniform(key_motive, person[i]) < rate * busiest)
-    for j in range(n_stirred):
+    for j in range(stirred.size):
         prefetch(at, person[stirred[j]])
     candidate = np.empty(MAX_CANDIDATES, np.int64)
     candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
-    for j in range(n_stirred):
+    for j in range(stirred.size):
         i = np.int64(stirred[j])
         r = np.int64(person[i])
         fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])

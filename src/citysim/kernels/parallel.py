@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 
 from citysim.kernels.jit import kernel, parallel_kernel
+from citysim.kernels.offending import stir
 from citysim.kernels.people import CUE, FLOW, move_people
 from citysim.kernels.perception import days_end, remember
 from citysim.kernels.places import opportunities, pulls, watch_places
@@ -32,10 +33,10 @@ def move_chunks(bounds, hour, key, dark, timetables, timetable, shift, status, a
 
 
 @kernel
-def merge_chunks(rows, stocks, frictions, place_rows, stock, friction):
-    """Add the chunks' counts to the totals and clear the chunks; the cue is handed out again."""
+def merge_places(lo, hi, rows, stocks, frictions, place_rows, stock, friction):
+    """Add the chunks' counts at places ``lo`` to ``hi - 1`` to the totals and clear them."""
     for c in range(rows.shape[0]):
-        for s in range(place_rows.shape[0]):
+        for s in range(lo, hi):
             place_rows[s, FLOW] += rows[c, s, FLOW]
             rows[c, s, FLOW] = 0
             friction[s] += frictions[c, s]
@@ -43,6 +44,21 @@ def merge_chunks(rows, stocks, frictions, place_rows, stock, friction):
             for k in range(stock.shape[1]):
                 stock[s, k] += stocks[c, s, k]
                 stocks[c, s, k] = 0
+
+
+@parallel_kernel
+def merge_chunks(bounds, rows, stocks, frictions, place_rows, stock, friction):
+    """:func:`merge_places` for all places, shared out by ``bounds``."""
+    for c in prange(bounds.size - 1):
+        merge_places(bounds[c], bounds[c + 1], rows, stocks, frictions, place_rows, stock, friction)
+
+
+@parallel_kernel
+def stir_chunks(bounds, key, hours, drive, person, active, propensity, memory, stirred, counts):
+    """:func:`stir` chunk by chunk; ``counts`` (int64) gets how many each chunk lists."""
+    for c in prange(bounds.size - 1):
+        counts[c] = stir(bounds[c], bounds[c + 1], key, hours, drive, person, active, propensity,
+                         memory, stirred)
 
 
 @kernel
@@ -104,12 +120,16 @@ def pull_chunks(bounds, hour, closing_hour, venues, alcohol, events, services, r
               drink)
 
 
-def chunk_bounds(n: int, chunks: int, starts: np.ndarray | None = None) -> np.ndarray:
-    """Bounds of ``chunks`` nearly equal runs of ``n`` rows, int64 (chunks + 1).
+def chunk_bounds(n: int, chunks: int, starts: np.ndarray | None = None,
+                 residents: int | None = None) -> np.ndarray:
+    """Bounds of ``chunks`` runs of ``n`` rows with nearly equal work, int64 (chunks + 1).
 
-    With ``starts`` (sorted first rows of households) no household is split.
+    With ``starts`` (sorted first rows of households) no household is split. Rows from
+    ``residents`` on are outsiders, who are out of town most hours and cost half as much.
     """
-    bounds = np.arange(chunks + 1, dtype=np.int64) * n // chunks
+    whole = n if residents is None else residents
+    work = np.arange(chunks + 1, dtype=np.int64) * (2 * whole + n - whole) // chunks
+    bounds = np.where(work <= 2 * whole, work // 2, work - whole)
     if starts is not None and len(starts):
         for c in range(1, chunks):
             at = np.searchsorted(starts, bounds[c])

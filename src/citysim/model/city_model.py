@@ -161,7 +161,11 @@ class CityModel(mesa.Model):
         self.home_weight = np.where(np.arange(24) >= begins, late / (24 - begins),
                                     (1 - late) / begins)
         self.place_bounds = parallel.chunk_bounds(n_places, self.threads)
-        self.people_bounds = parallel.chunk_bounds(n_people, self.threads, self.households.first)
+        self.people_bounds = parallel.chunk_bounds(n_people, self.threads, self.households.first,
+                                                     self.n_residents)
+        self.offender_bounds = parallel.chunk_bounds(len(self.offenders), self.threads)
+        self.stirred = np.zeros(len(self.offenders) + 1, np.uint64)
+        self.stirred_counts = np.zeros(self.threads, np.int64)
         self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS)
         self.sum_parts = np.zeros((SUM_CHUNKS, n_cells, N_SUMS))
         if self.threads > 1:

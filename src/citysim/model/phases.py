@@ -76,8 +76,8 @@ def move(m) -> None:
         parallel.hand_out_cues(m.place_rows, m.chunk_rows)
         parallel.move_chunks(m.people_bounds, *common, m.chunk_rows, m.chunk_stocks,
                              m.chunk_friction, m.moved, m.trips)
-        parallel.merge_chunks(m.chunk_rows, m.chunk_stocks, m.chunk_friction, m.place_rows,
-                              m.stock, m.friction)
+        parallel.merge_chunks(m.place_bounds, m.chunk_rows, m.chunk_stocks, m.chunk_friction,
+                              m.place_rows, m.stock, m.friction)
     else:
         people.move_people(0, len(p), *common, m.place_rows, m.stock, m.friction, m.moved,
                            m.trips[0])
@@ -169,8 +169,8 @@ def offenders(m) -> None:
     r.events[r.n_events:r.n_events + len(due)] = due
     r.n_events += len(due)
     r.n_events, motivated = offending.offend(
-        m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET), m.step_index,
-        m.calendar.step_hours, k.drive, f.person, f.active, f.propensity, f.perceived_risk,
+        stir(m), m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET),
+        m.step_index, m.calendar.step_hours, k.drive, f.person, f.propensity, f.perceived_risk,
         f.haunts, f.memory_place, f.memory, f.memory_offence, p.at, p.status, p.anchors, p.hops,
         p.route,
         m.population.routes, m.neighbours.start, m.neighbours.items, s.x, s.y, m.value,
@@ -183,6 +183,18 @@ def offenders(m) -> None:
             k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
             1.0 / m.scale, m.friction, s.present, s.certainty, m.attract, r.hazard, r.total,
             r.events, r.n_events, r.LIMIT)
+
+
+def stir(m) -> np.ndarray:
+    """Offenders who may be motivated in this step, in the order of their rows."""
+    f, bounds = m.offenders, m.offender_bounds
+    given = (m.key(streams.MOTIVATION), m.calendar.step_hours, m.constants.drive, f.person,
+             f.active, f.propensity, f.memory, m.stirred)
+    if m.threads == 1:
+        return m.stirred[:offending.stir(0, len(f), *given)]
+    parallel.stir_chunks(bounds, *given, m.stirred_counts)
+    return np.concatenate([m.stirred[lo:lo + n] for lo, n in
+                           zip(bounds[:-1], m.stirred_counts, strict=True)])
 
 
 def consequences(m) -> None:

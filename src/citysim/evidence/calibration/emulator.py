@@ -4,8 +4,9 @@ Levels enter hazards nearly as factors: a rate grows nearly in proportion to its
 level and little with others. So each target starts from a product of a few parameters, those
 that foretell it best, and the rest is a ridge regression on all parameters and their squares,
 scaled to -1 .. 1 over their ranges. Product and penalty are the ones with the least error when
-each run is left out in turn (Hoerl and Kennard 1970; Allen 1974), and that error is the
-emulator's own.
+each run is left out in turn (Hoerl and Kennard 1970; Allen 1974). That error holds the luck of
+single runs too; what a parameter's level is judged by is the mean over runs, whose error is
+smaller and follows from the regression.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _GAIN = 0.9  # one more must bring the error down to this share
 _FLOOR = 0.5  # of the smallest positive value, in place of zeros
 _ALMOST = 1e-6  # shares stay this far from 0 and 1
 _LEAST_ERROR = 1e-3
+_ROUNDS, _NUDGE, _STRIDE = 25, 1e-4, 0.3  # of the search for starts, in shares of the ranges
 
 
 def features(shares: np.ndarray) -> np.ndarray:
@@ -53,9 +55,12 @@ class Emulator:
     logs
         Logarithms of the parameters (n, d) at points given as shares (n, d).
     error
-        Standard deviation of what each gets wrong of a run it has not seen; straightened scale.
+        Standard deviation of what each gets wrong of a run it has not seen, luck of the run
+        included (t); straightened scale.
     penalty
         Of the ridge, by target.
+    spread
+        Inverse of the regression's normal matrix for each target (t, p, p).
     """
 
     coefficients: np.ndarray
@@ -63,10 +68,16 @@ class Emulator:
     logs: Callable[[np.ndarray], np.ndarray]
     error: np.ndarray
     penalty: np.ndarray
+    spread: np.ndarray
 
     def __call__(self, shares: np.ndarray) -> np.ndarray:
         """Targets (n, t), straightened, at points given as shares (n, d)."""
         return features(shares) @ self.coefficients + self.logs(shares) @ self.factors
+
+    def doubt(self, shares: np.ndarray) -> np.ndarray:
+        """Standard error of the means at points (n, t): what more runs would bring down."""
+        x = features(shares)
+        return self.error * np.sqrt((x @ self.spread * x).sum(axis=2).T)
 
 
 def fit(shares: np.ndarray, values: np.ndarray,
@@ -89,7 +100,8 @@ def fit(shares: np.ndarray, values: np.ndarray,
     factors = np.zeros((d, len(chosen)))
     for t, found in enumerate(chosen):
         factors[list(found), t] = 1
-    return Emulator(np.column_stack(betas), factors, logs, np.array(errors), np.array(penalties))
+    return Emulator(np.column_stack(betas), factors, logs, np.array(errors), np.array(penalties),
+                    np.array([ridge.inverse(penalty) for penalty in penalties]))
 
 
 def _one(ridge: _Ridge, logs: np.ndarray, y: np.ndarray):
@@ -112,15 +124,18 @@ class _Ridge:
     """Ridge regression on one set of features with every penalty; the constant is not held back."""
 
     def __init__(self, x: np.ndarray):
-        held = np.eye(x.shape[1])
-        held[0, 0] = 0.0
-        self._ways = []
+        self._x, self._ways = x, []
         least = _LEAST_PENALTY if len(x) < _CROWDED * x.shape[1] else 0
         for penalty in (p for p in PENALTIES if p >= least):
-            solve = np.linalg.pinv(x.T @ x + penalty * held) @ x.T
+            solve = self.inverse(penalty) @ x.T
             leverage = np.einsum("ij,ji->i", x, solve)
             self._ways.append((penalty, solve, np.maximum(1 - leverage, 1e-6)))
-        self._x = x
+
+    def inverse(self, penalty: float) -> np.ndarray:
+        """Inverse of the normal matrix."""
+        held = np.eye(self._x.shape[1])
+        held[0, 0] = 0.0
+        return np.linalg.pinv(self._x.T @ self._x + penalty * held)
 
     def __call__(self, y: np.ndarray) -> tuple[np.ndarray, float, float]:
         """Coefficients, error with each run left out in turn, and penalty of the best."""
@@ -134,12 +149,13 @@ class _Ridge:
 
 
 def walk(emulator: Emulator, low: np.ndarray, high: np.ndarray, dimensions: int, n: int,
-         seed: int, chains: int = 64, steps: int = 1500) -> np.ndarray:
+         seed: int, chains: int = 48, steps: int = 1500) -> np.ndarray:
     """Points that the emulator thinks meet all targets, as shares of their ranges.
 
-    Draws from prior (even over the box) times the chance that every target lies between its ends
-    given the emulator's error: many random walks (Metropolis et al. 1953) from everywhere in the
-    box, tempered at first; then with steps shaped like what the first half found.
+    Draws from prior (even over the box) times the chance that every target's mean lies between
+    its ends, given how sure the emulator is of it: many random walks (Metropolis et al. 1953),
+    each begun where the nearest point to the targets is from anywhere in the box; steps of the
+    second half, which is what counts, are shaped like what the first half found.
 
     Parameters
     ----------
@@ -159,28 +175,39 @@ def walk(emulator: Emulator, low: np.ndarray, high: np.ndarray, dimensions: int,
     ndarray (n, dimensions)
     """
     rng = np.random.default_rng(seed)
-    at = rng.random((chains, dimensions))
+    at = _near(emulator, low, high, rng.random((chains, dimensions)))
 
     def worth(points):
-        return _log_chance(emulator(points), emulator.error, low, high)
+        return _log_chance(emulator(points), emulator.doubt(points), low, high)
 
-    here = worth(at)
-    root, seen = 0.08 * np.eye(dimensions), []
-    half = steps // 2
+    here, seen = worth(at), []
+    root, half = 0.05 * np.eye(dimensions), steps // 2
     for step in range(steps):
         if step == half:
-            root = _root_of(np.concatenate(seen[half // 2:]))
-            seen = []
-        heat = max(1.0, 50 * 0.97**step)  # the walls between far corners are low at first
-        size = rng.choice([0.1, 0.5, 1.0], size=(chains, 1))
+            root, seen = _root_of(np.concatenate(seen[half // 2:])), []
+        size = rng.choice([0.1, 0.3, 1.0], size=(chains, 1))
         to = at + size * rng.standard_normal((chains, dimensions)) @ root.T
         inside = ((to >= 0) & (to <= 1)).all(axis=1)
         there = np.where(inside, worth(np.clip(to, 0, 1)), -np.inf)
-        go = np.log(rng.random(chains)) * heat < there - here
+        go = np.log(rng.random(chains)) < there - here
         at, here = np.where(go[:, None], to, at), np.where(go, there, here)
         seen.append(at)
-    cloud = np.concatenate(seen[half // 3:])
+    cloud = np.concatenate(seen[half // 4:])
     return cloud[rng.choice(len(cloud), n, replace=n > len(cloud))]
+
+
+def _near(emulator: Emulator, low: np.ndarray, high: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The points that come nearest to the middle of all targets from some starts (Newton)."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    moves = _NUDGE * np.eye(at.shape[1])
+    for _ in range(_ROUNDS):
+        off = (emulator(at) - middle) / half
+        slopes = np.stack([((emulator(at + move) - middle) / half - off) / _NUDGE
+                           for move in moves], axis=2)
+        # The shortest step that would do: what the targets leave open stays where it began.
+        step = -(np.linalg.pinv(slopes, rcond=1e-3) @ off[:, :, None])[:, :, 0]
+        at = np.clip(at + np.clip(step, -_STRIDE, _STRIDE), 0, 1)
+    return at
 
 
 def _root_of(cloud: np.ndarray) -> np.ndarray:
@@ -209,22 +236,6 @@ def excess(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """
     outside = np.maximum(np.maximum(low - values, values - high), 0)
     return (outside / ((high - low) / 2)).max(axis=1)
-
-
-def kept(worst: np.ndarray, fewest: int, most: int) -> np.ndarray:
-    """Rows of the runs that make the ensemble.
-
-    Those that meet all targets, the latest first; below ``fewest`` of them the nearest are added.
-
-    Parameters
-    ----------
-    worst
-        Excess of each run, in the order they were made.
-    fewest, most
-        How many at least (as far as there are any) and at most.
-    """
-    order = np.lexsort((-np.arange(len(worst)), worst))
-    return order[:min(max(int((worst <= 0).sum()), fewest), most, len(order))]
 
 
 def undetermined(cloud: np.ndarray, names: Sequence[str], clear: float = 0.5, weight: float = 0.4

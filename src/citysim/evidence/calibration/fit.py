@@ -1,10 +1,10 @@
 """Calibrating a city's levels: waves of runs that close in on the published figures.
 
 First wave: Latin hypercube over the priors (McKay et al. 1979). An emulator is fitted to all runs
-so far; the next wave is drawn where it thinks the targets are met. The ensemble is what
-approximate Bayesian computation by rejection leaves (Beaumont et al. 2002): points whose own run
-met every target. It is run once more with luck of its own, and those runs say how well each
-target is met.
+so far; the next wave is drawn where it thinks the targets are met. The ensemble is drawn from
+what approximate Bayesian computation leaves of the priors (Beaumont et al. 2002), the emulator
+standing in for runs. Then every point of it is run, with luck of its own, and those runs alone
+say how well each target is met.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ import numpy as np
 from citysim.config.errors import InputError
 from citysim.config.settings import Settings
 from citysim.evidence.calibration.emulator import (
-    Emulator,
     correlations,
     excess,
     fit,
-    kept,
     straightened,
     undetermined,
     walk,
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLOUD = 4000  # points of the emulator's cloud, from which it is said what stays open
-AGAIN = 5000  # added to seeds for the last runs, which see each point with other luck
+AGAIN = 5000  # added to seeds for the runs that verify
 _FIGURES = 5
 
 
@@ -49,28 +47,24 @@ class Fit:
         What was asked.
     points
         The ensemble: values of the parameters, a row each.
-    met_all
-        How many of them met every target in the run that they were chosen by.
-    candidates, runs
-        Runs that they were chosen from; all runs, the last ones included.
-    worst
-        How far the worst of them was outside a target, in halves of its width.
+    runs
+        How many were made, those that verify included.
+    met_alone
+        Share of the ensemble's runs that met every target one by one, whatever their luck.
     table
         One row per published level: see :func:`targets_table`.
     directions, pairs
         What the targets leave open, and which parameters they tie together.
     error
-        Of the emulator, by target.
+        Of the emulator for a run it has not seen, by target; straightened scale.
     dropped
         Targets that no run could tell, with the reason.
     """
 
     plan: Plan
     points: np.ndarray
-    met_all: int
-    candidates: int
     runs: int
-    worst: float
+    met_alone: float
     table: pd.DataFrame
     directions: list[dict] = field(default_factory=list)
     pairs: list[dict] = field(default_factory=list)
@@ -115,17 +109,30 @@ def calibrate(settings: Settings, plan: Plan, folder: Path,
         told = _told(found)
         values, (low, high) = _straight(plan, values_of(found), told), _ends(plan, told)
         emulator = fit(found.shares, values, plan.logs)
-        worst = excess(values, low, high)
-        tell(f"wave {number}: {(worst[-len(waves[-1].seeds):] <= 0).sum()} of "
-             f"{len(waves[-1].seeds)} runs meet all {len(told)} targets; the emulator's error "
-             f"is {emulator.error.max():.2f} at most")
+        tell(f"wave {number}: {_met(values[-len(waves[-1].seeds):], low, high)}")
         n = plan.runs if number < plan.waves else CLOUD
         shares = walk(emulator, low, high, d, n, seed + number)
-    first = len(waves[0].seeds)  # spread over the priors: not drawn from where targets are met
-    chosen = first + kept(worst[first:], plan.fewest, plan.most)
-    chosen = np.random.default_rng(seed).permutation(chosen)
-    again = run_wave(settings, plan, found.shares[chosen], folder / "check", seed + AGAIN, progress)
-    return _result(plan, found, chosen, worst, again, emulator, shares, told, first)
+    chosen = np.random.default_rng(seed).choice(len(shares), plan.points, replace=False)
+    check = run_wave(settings, plan, shares[chosen], folder / "check", seed + AGAIN, progress)
+    alone = excess(_straight(plan, _on_scale(found, check), told), low, high) <= 0
+    names = [prior.path for prior in plan.priors]
+    return Fit(plan, plan.values(shares[chosen]), len(found.seeds) + len(check.seeds),
+               float(alone.mean()), targets_table(plan, check), undetermined(shares, names),
+               correlations(shares, names),
+               {plan.targets[t].name: float(e) for t, e in zip(told, emulator.error, strict=True)},
+               tuple(t.name for i, t in enumerate(plan.targets) if i not in told))
+
+
+def _met(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
+    """How a wave stands, in words."""
+    mean = values.mean(axis=0)
+    return (f"the means of {((mean >= low) & (mean <= high)).sum()} of {len(low)} targets are met, "
+            f"in single runs {((values >= low) & (values <= high)).mean():.0%} of all")
+
+
+def _on_scale(found: Wave, check: Wave) -> np.ndarray:
+    """Values of the last runs, their expectations scaled as in the waves before."""
+    return values_of(joined([found, check]))[len(found.seeds):]
 
 
 def _told(wave: Wave) -> np.ndarray:
@@ -145,17 +152,6 @@ def _straight(plan: Plan, values: np.ndarray, told: np.ndarray) -> np.ndarray:
 def _ends(plan: Plan, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.array([straightened([getattr(plan.targets[t], end)], plan.targets[t].share)[0]
                            for t in told]) for end in ("low", "high"))
-
-
-def _result(plan: Plan, found: Wave, chosen: np.ndarray, worst: np.ndarray, again: Wave,
-            emulator: Emulator, cloud: np.ndarray, told: np.ndarray, first: int) -> Fit:
-    names = [prior.path for prior in plan.priors]
-    points = plan.points(found.shares[chosen])
-    return Fit(plan, points, int((worst[chosen] <= 0).sum()), len(found.seeds) - first,
-               len(found.seeds) + len(again.seeds), float(worst[chosen].max()),
-               targets_table(plan, again), undetermined(cloud, names), correlations(cloud, names),
-               {plan.targets[t].name: float(e) for t, e in zip(told, emulator.error, strict=True)},
-               tuple(t.name for i, t in enumerate(plan.targets) if i not in told))
 
 
 def targets_table(plan: Plan, wave: Wave) -> pd.DataFrame:

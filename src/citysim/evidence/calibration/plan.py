@@ -18,11 +18,10 @@ from citysim.evidence.facts import Fact, Part, load_facts
 
 FOLDER = "calibration"
 KEYS = ("parameters", "targets", "left_out", "runs", "waves", "days", "warmup_days", "first_seed",
-        "fewest", "most")
+        "points")
 CALIBRATE = "calibrate"
 _SPREADS = ("factor", "range")
-_LEAST = {"runs": 4, "waves": 2, "days": 1, "warmup_days": 0, "first_seed": 0, "fewest": 1,
-          "most": 1}
+_LEAST = {"runs": 4, "waves": 2, "days": 1, "warmup_days": 0, "first_seed": 0, "points": 2}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Plan:
         Facts to calibrate on that are not fitted.
     left_out
         Why, by fact.
-    runs, waves, days, warmup_days, first_seed, fewest, most
+    runs, waves, days, warmup_days, first_seed, points
         As in the file.
     """
 
@@ -113,16 +112,15 @@ class Plan:
     days: int
     warmup_days: int
     first_seed: int
-    fewest: int
-    most: int
+    points: int
 
-    def points(self, shares: np.ndarray) -> np.ndarray:
+    def values(self, shares: np.ndarray) -> np.ndarray:
         """Values of the parameters (n, d) at shares of their ranges (n, d)."""
         return np.column_stack([prior.at(shares[:, i]) for i, prior in enumerate(self.priors)])
 
     def logs(self, shares: np.ndarray) -> np.ndarray:
         """Logarithms of the same; 0 for parameters that may be 0 or below."""
-        points = self.points(np.atleast_2d(shares))
+        points = self.values(np.atleast_2d(shares))
         positive = np.array([prior.low > 0 for prior in self.priors])
         return np.where(positive, np.log(np.where(positive, points, 1.0)), 0.0)
 
@@ -198,8 +196,6 @@ def _numbers(content, changes, where) -> dict[str, int]:
                              where=f"{where}: {key}" if given is None else f"--{key}",
                              allowed=f"a whole number from {least} on")
         found[key] = value
-    if found["most"] < found["fewest"]:
-        raise InputError("most is below fewest", where=f"{where}: most", allowed="fewest or more")
     return found
 
 

@@ -83,7 +83,7 @@ def run_wave(settings: Settings, plan: Plan, shares: np.ndarray, folder: Path, f
     from citysim.study.run import run_study
 
     seeds = [first_seed + i for i in range(len(shares))]
-    points = plan.points(shares)
+    points = plan.values(shares)
     file = folder / POINTS
     # Seed s gets point (s - 1) modulo their number: the rows are turned to make the first fit.
     turned = np.roll(points, (first_seed - 1) % len(points), axis=0)
@@ -115,7 +115,7 @@ def read_wave(plan: Plan, settings: Settings, data: Sequence[CityData], shares: 
     seeds = np.array([run.seed for run in data])
     own = shares[seeds - first_seed]
     names = [prior.path for prior in plan.priors]
-    at = [settings.replace(dict(zip(names, row, strict=True))) for row in plan.points(own).tolist()]
+    at = [settings.replace(dict(zip(names, row, strict=True))) for row in plan.values(own).tolist()]
     expected = np.array([[_expected(target, run, own_settings) for target in plan.targets]
                          for run, own_settings in zip(data, at, strict=True)])
     measured = np.array([[_measured(target, run) for target in plan.targets] for run in data])

@@ -57,8 +57,8 @@ def content_of(fit: Fit, settings: Settings, city: str, words: list[str]) -> dic
             "date": now()[:10], "code": code_hash(),
             "version": versions().get("citysim", ""),
             "scale": settings.scale, "days": plan.days, "warmup_days": plan.warmup_days,
-            "runs": fit.runs, "candidates": fit.candidates, "kept": len(fit.points),
-            "met_all_targets": fit.met_all, "worst_excess": rounded(fit.worst),
+            "runs": fit.runs, "points": len(fit.points),
+            "met_all_alone": rounded(fit.met_alone),
             "levels_met": f"{int(table['met'].sum())} of {len(counted)} measurable, of those "
                           f"fitted {int((table['met'] & table['fitted']).sum())} of "
                           f"{int(table['fitted'].sum())}"},

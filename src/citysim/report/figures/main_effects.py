@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from citysim.analysis.contrasts import shown
 from citysim.analysis.measures import meaning
-from citysim.analysis.wording import is_share
+from citysim.analysis.wording import capital, is_share
 from citysim.report.figures.style import BAD, GOOD, INK, QUIET, UNSURE, look, new_figure, short
 
 _PERCENT = 100.0
@@ -38,8 +38,10 @@ def main_effects_plot(effects: pd.DataFrame, rows: list[tuple[str, str, str]],
             for ax, lever in zip(line, levers, strict=True):
                 _settings(ax, own[own["lever"] == lever], key, meaning(outcome).better)
             line[0].set_ylabel(f"{short(label, 3)}\n{'points' if share else '%'}")
-        for ax, lever in zip(axes[0], levers, strict=True):
-            ax.set_title(short(lever[:1].upper() + lever[1:]))
+        units = effects.drop_duplicates("lever").set_index("lever")["lever_unit"]
+        for top, bottom, lever in zip(axes[0], axes[-1], levers, strict=True):
+            top.set_title(short(capital(lever)))
+            bottom.set_xlabel(units[lever])
         of = "the first setting of the same lever" if against == "step" else "no action"
         fig.supxlabel(f"Change against {of}; bars: 90 % intervals; orange worse, blue better, "
                       "grey: no difference shown", fontsize=8, color=QUIET)

@@ -1,0 +1,1 @@
+"""The evidence board: facts and virtual trials together, misses first."""

@@ -1,0 +1,47 @@
+"""Sentences of the board, the same on the page and in docs/evidence.md."""
+
+from __future__ import annotations
+
+from citysim.evidence.board.run import Board
+
+LEADS = {
+    "What is out": "Misses first. A reason is given where one was known before this board had run.",
+    "Held against the aims": "What the board was asked to reach, set before anything had run.",
+    "Facts": "What is known of crime in cities. The model is not told any of these; those marked "
+             "calibrate set levels and may be fitted. A range is met inside it, a single figure "
+             "within 15 %; near is a quarter of the range\u2019s width beyond it, or within 25 %. "
+             "Intervals are 90 %, over seeds.",
+    "Not measurable": "What this city or model cannot show, and why.",
+    "Trials": "Published field experiments, run again with their units, lots, dose, length, "
+              "outcome and estimator. The precise effect compares each trial with the same city "
+              "with nobody treated, sharing all luck. Intervals are 90 %; published ones 95 %, "
+              "and only where they were published. With few seeds intervals are wide, and wide "
+              "ones overlap easily: the column \u201cmiddle inside too\u201d is the harder test. "
+              "The first figure of an entry that can be judged is its main figure.",
+    "Next door": "What became of crime in the rings around treated units. Positive: the "
+                 "neighbourhood gained too (diffusion of benefits). Negative: crime moved there. "
+                 "A dash: the treated units did not gain, so nothing can have moved.",
+    "Honesty checks": "Trials of the board itself, in miniature.",
+    "Runs saved": "How many times more runs independent seeds would take for the same interval.",
+    "What was run": "Days, seeds and size of each trial on this board.",
+}
+
+
+def basis(board: Board) -> str:
+    """What the board rests on, in one paragraph."""
+    plan = board.plan
+    cut = ("This is the quick board: trials are cut short (56 days by default) and have few "
+           "seeds, so that slow measures show less than they would and intervals are wide; "
+           "depth=full runs them as published. ") if plan.quickened else ""
+    levels = ("The levels of the parameters are calibrated on facts. " if board.calibrated else
+              "Levels are not calibrated: parameters are as configured. ")
+    return (f"{cut}Facts: {plan.year.seeds} years of {plan.year.city} without policy. {levels}"
+            "No constant was fitted to any trial.")
+
+
+def origin(board: Board) -> list[tuple[str, str]]:
+    """Where the board comes from."""
+    return [("run on", f"{board.date} UTC"), ("command", f"citysim evidence depth={board.depth}"),
+            ("code", board.code), ("parameters", board.parameters),
+            ("took", f"{board.seconds / 60:.1f} minutes"
+             + ("" if board.fresh else " (part kept from an earlier start)"))]
