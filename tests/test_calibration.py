@@ -148,7 +148,7 @@ def test_shipped_ensembles_fit_the_shipped_parameters_and_their_ranges(file):
         for path, value in zip(found.paths, row, strict=True):
             low, high = ranges[path]
             assert low * 0.999 <= value <= high * 1.001
-    assert len(set(found.points)) == len(found.points) == plan.points
+    assert len(set(found.points)) == len(found.points) >= 8
 
 
 # --- the emulator
@@ -381,7 +381,9 @@ def test_the_command_writes_an_ensemble_goes_on_where_it_stopped_and_studies_dra
     assert (folder / "ensemble.yaml").read_text() == first
     content = yaml.safe_load(first)
     assert content["city"] == "town" and len(content["points"]) == 2
-    assert content["made"]["runs"] == 10 and "--waves 2" in content["made"]["command"]
+    assert content["made"]["runs"] == 10 and \
+        content["made"]["command"].endswith(
+            "city=town scale=0.25 --runs 4 --waves 2 --days 3 --warmup-days 0 --points 2")
     assert {t["target"] for t in content["targets"] if not t["fitted"]} >= {
         "age_peak", "recorded_rates_turin: homicide"}
     settings = compose_study(["city=town", "experiment=single", "policy=[]", "seeds=2",

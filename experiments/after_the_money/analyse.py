@@ -6,6 +6,7 @@ Usage: python analyse.py STUDY [FOLDER FOR THE ANSWER]
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 import citysim.results
@@ -15,15 +16,17 @@ from citysim.report.figures.style import MARKERS, QUIET, SCENARIO_COLOURS, look,
 from citysim.report.saving import save
 
 PATH = "policies.place_regeneration.measures."
-LEVERS = {f"{PATH}0.change.add": "works", f"{PATH}1.change.add": "residents who look after them",
+LEVERS = {f"{PATH}0.change.add": "works", f"{PATH}1.change.add": "residents' care",
           f"{PATH}2.change.add": "cleaning"}
 FIXED = {f"{PATH}0.when.end_day": 365, "policies.place_regeneration.delivery.capacity": 0.9}
 NOTHING = "nothing"
-ROWS = {"place.upkeep": ("Condition", "share of new, percentage points"),
-        "night.presence": ("Use at night", "person-hours, %"),
-        "safety.unease": ("Unease after dark", "percentage points"),
+ROWS = {"place.upkeep": ("Condition, 100 as new", "points"),
+        "night.presence": ("People there at night", "%"),
+        "safety.unease": ("Unease after dark, 100 at most", "points"),
         "crime.hazard.all": ("Expected crime", "%")}
 POINTS = ("place.upkeep", "safety.unease")
+NOISY = ("crime.hazard.all", "night.presence")  # months are smoothed, without bands
+MONTHS = 12
 COST = ["cost.capital", "cost.running"]
 
 
@@ -33,18 +36,17 @@ def main(folder: Path, out: Path) -> None:
     names = _names(study.design())
     rows = at_treated(study, list(ROWS))
     rows = rows[rows["scenario"].isin(names.index)]
-    rows["year"] = (rows["month"] - 1) // 12 + 1
-    whole = rows.groupby("year")["month"].nunique() == 12
+    rows["year"] = (rows["month"] - 1) // MONTHS + 1
+    whole = rows.groupby("year")["month"].nunique() == MONTHS
     rows = rows[rows["year"].map(whole)]
-    by = ["scenario", "seed", "outcome", "year"]
-    years = rows.groupby(by, sort=False)[["value", "base"]].mean().reset_index()
-    answer = _changes(years)
-    answer.insert(0, "option", answer["scenario"].map(names))
+    answer = _changes(rows, "year", names)
+    months = _changes(rows, "month", names)
     cost = study.outcomes(COST).pivot_table(index="scenario", columns="outcome", values="value")
     answer = answer.join(cost, on="scenario").drop(columns="scenario")
-    answer.to_csv(out / "answer.csv", index=False, float_format="%.6g")
+    table = pd.concat([answer, months.drop(columns="scenario")])
+    table.to_csv(out / "answer.csv", index=False, float_format="%.6g")
     _tell(answer)
-    save(_figure(answer), out / "after_the_money.png", False, study.manifest)
+    save(_figure(months), out / "after_the_money.png", False, study.manifest)
 
 
 def _names(design: pd.DataFrame) -> pd.Series:
@@ -59,17 +61,20 @@ def _names(design: pd.DataFrame) -> pd.Series:
                                                if row[name]) or NOTHING, axis=1)
 
 
-def _changes(years: pd.DataFrame) -> pd.DataFrame:
-    """Change at the treated places by option, outcome and year, with intervals over the seeds."""
+def _changes(rows: pd.DataFrame, period: str, names: pd.Series) -> pd.DataFrame:
+    """Change at the treated places by option, outcome and period, with intervals over the seeds."""
+    by = ["scenario", "seed", "outcome", period]
+    rows = rows.groupby(by, sort=False)[["value", "base"]].mean().reset_index()
     found = []
-    for (scenario, outcome, year), own in years.groupby(["scenario", "outcome", "year"],
-                                                        sort=False):
+    for (scenario, outcome, when), own in rows.groupby(["scenario", "outcome", period],
+                                                       sort=False):
         mean, half, _, n = interval((own["value"] - own["base"]).to_numpy())
         base = own["base"].mean()
         scale = 1.0 if outcome in POINTS else base
-        found.append({"scenario": scenario, "outcome": outcome, "year": year, "base": base,
-                      "change": mean / scale, "change_lo90": (mean - half) / scale,
-                      "change_hi90": (mean + half) / scale,
+        found.append({"option": names[scenario], "scenario": scenario, "outcome": outcome,
+                      "year": np.nan, "month": np.nan, period: when,
+                      "base": base, "change": mean / scale,
+                      "change_lo90": (mean - half) / scale, "change_hi90": (mean + half) / scale,
                       "change_is": "difference" if outcome in POINTS else "share of base",
                       "n": int(n)})
     return pd.DataFrame(found)
@@ -86,29 +91,33 @@ def _tell(answer: pd.DataFrame) -> None:
     print(answer.drop_duplicates("option")[["option", *COST]].to_string(index=False))
 
 
-def _figure(answer: pd.DataFrame):
-    options = [o for o in dict.fromkeys(answer["option"]) if o != NOTHING]
+def _figure(months: pd.DataFrame):
+    options = [o for o in dict.fromkeys(months["option"]) if o != NOTHING]
     with look():
         fig = new_figure(9.6, 5.8)
         for ax, (outcome, (label, unit)) in zip(fig.subplots(2, 2).flat, ROWS.items(),
                                                 strict=True):
             for i, option in enumerate(options):
-                own = answer[(answer["outcome"] == outcome)
-                             & (answer["option"] == option)].sort_values("year")
+                own = months[(months["outcome"] == outcome)
+                             & (months["option"] == option)].sort_values("month")
                 middle, low, high = (100 * own[f"change{end}"] for end in ("", "_lo90", "_hi90"))
-                ax.errorbar(own["year"] + 0.05 * (i - 3), middle, (middle - low, high - middle),
-                            color=SCENARIO_COLOURS[i], marker=MARKERS[i], markersize=4.5,
-                            linewidth=1.2, label=option)
+                if outcome in NOISY:
+                    middle, low, high = (v.rolling(3, center=True).mean()
+                                         for v in (middle, low, high))
+                ax.plot(own["month"], middle, color=SCENARIO_COLOURS[i], marker=MARKERS[i],
+                        markevery=(i % 3 + 1, 4), markersize=4.5, linewidth=1.2, label=option)
+                if outcome not in NOISY:
+                    ax.fill_between(own["month"], low, high, color=SCENARIO_COLOURS[i], alpha=0.15,
+                                    linewidth=0)
             ax.axhline(0, color=QUIET, linewidth=0.9)
-            ax.axvline(1.5, color=QUIET, linewidth=0.9, linestyle="--")
+            ax.axvline(MONTHS + 0.5, color=QUIET, linewidth=0.9, linestyle="--")
             ax.set_title(label)
             ax.set_ylabel(f"change, {unit}")
-            ax.set_xticks(sorted(answer["year"].unique()))
-            ax.set_xlabel("year; dashed: the works' money has ended")
+            ax.set_xlabel("month; dashed: the works' money has ended")
             ax.grid(axis="y")
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
-        fig.supxlabel("At the treated streets, against no action there; bars: 90 % intervals",
-                      fontsize=8, color=QUIET)
+        fig.supxlabel("At the treated streets, against no action there; bands: 90 % intervals; "
+                      "crime and people: means of three months, no bands", fontsize=8, color=QUIET)
     return fig
 
 

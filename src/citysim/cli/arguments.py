@@ -22,6 +22,8 @@ usage
                                      machines; --compact packs many files into few
   citysim analyse DIR [OUTCOME ...]  what drives a study's results, how robust they are, and
                                      where options fail (--fails "OUTCOME>=0"), into its report
+  citysim evidence [depth=full]      the board: published facts and field trials against the
+                                     model; --write-docs, --log; citysim evidence gate for CI
   citysim evidence facts [key=value] a year of a city without policy against published facts
   citysim evidence measure FILE      the same measures of real crimes; --streets FILE, and
                                      --time, --offence, --x, --y name columns

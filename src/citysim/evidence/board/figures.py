@@ -47,7 +47,7 @@ def forest(board: Board) -> Figure | None:
         left.set_xlabel("change of the outcome in per cent, treated against untreated", fontsize=8)
         left.set_title("Effect: published and simulated")
         right.set_xlim(-_MOST_MOVED * 1.1, _MOST_MOVED * 1.1)
-        right.set_xlabel("\u2190 moved next door     gains next door \u2192\nper offence prevented",
+        right.set_xlabel("\u2190 moved there   gains there \u2192\nper offence prevented",
                          fontsize=8)
         right.set_title("Next door")
         for ax in (left, right):

@@ -99,6 +99,12 @@ def said(figures: pd.DataFrame) -> pd.DataFrame:
                    & figures["agrees"].map(lambda v: v is not None and v == v)]
 
 
+def silent(figures: pd.DataFrame) -> pd.DataFrame:
+    """Figures of confirmed trials that ought to have a verdict and have none."""
+    ruled = figures[(figures["status"] == CONFIRMED) & (figures["rule"] != "none")]
+    return ruled[~ruled.index.isin(said(figures).index)]
+
+
 def pointed(figure) -> bool | None:
     """Whether the middle of the simulated effect itself lies inside the published interval."""
     if not (math.isfinite(_or_nan(figure.published_low)) and math.isfinite(figure.simulated)):
@@ -179,14 +185,14 @@ def fact_counts(board: Board, use: str) -> dict[str, int]:
 def tally(board: Board) -> list[Aim]:
     """Every aim of the board beside what came out."""
     check, level = fact_counts(board, "check"), fact_counts(board, "calibrate")
-    figures, aims = said(published(board)), board.aims
-    trials = figures[figures["main"].astype(bool)]
+    everything, aims = published(board), board.aims
+    main = everything[everything["main"].astype(bool)]
     return [_facts_aim("Facts to check, inside or near", check, (INSIDE, NEAR),
                        aims["facts_close"]),
             _facts_aim("Levels, inside", level, (INSIDE,), aims["levels_inside"]),
-            _agreement("Confirmed trials that agree, by main figure", trials,
+            _agreement("Confirmed trials that agree, by main figure", main,
                        aims["trials_agree"]),
-            _agreement("All figures of confirmed trials that agree", figures,
+            _agreement("All figures of confirmed trials that agree", everything,
                        aims["trials_agree"]),
             _both_ways(board), *_coverage_aim(board), _saving_aim(board), *_time_aim(board)]
 
@@ -202,10 +208,11 @@ def _facts_aim(name: str, counts: dict[str, int], good: tuple[str, ...], least: 
 
 
 def _agreement(name: str, figures: pd.DataFrame, least: float) -> Aim:
-    n = len(figures)
-    hits = int(figures["agrees"].map(bool).sum()) if n else 0
+    told, without = said(figures), len(silent(figures))
+    n, also = len(told), f"; {without} more give no verdict" if without else ""
+    hits = int(told["agrees"].map(bool).sum()) if n else 0
     return Aim(name, f"at least {100 * least:.0f} %",
-               f"{hits} of {n} ({100 * hits / n:.0f} %)" if n else "none",
+               (f"{hits} of {n} ({100 * hits / n:.0f} %)" if n else "none") + also,
                bool(hits / n >= least) if n else None)
 
 

@@ -123,7 +123,7 @@ def _html(table: Table) -> str:
     head = "".join(f"<th>{escape(c)}</th>" for c in table.columns)
     rows = []
     for cells, tone in zip(table.rows, table.tones, strict=True):
-        whole = tone == BAD and not set(_MARKED) & set(table.columns)
+        whole = tone in (BAD, MIDDLE) and not set(_MARKED) & set(table.columns)
         marked = [f' class="{tone}"' if tone in (GOOD, BAD, MIDDLE)
                   and (column in _MARKED or (whole and i == 0)) else ""
                   for i, column in enumerate(table.columns)]

@@ -144,7 +144,8 @@ def _checked(model, content: Any, where: str):
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        found = error.errors()  # a misspelt key before the one that is missing for it
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = list(model.model_fields)

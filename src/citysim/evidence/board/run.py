@@ -17,7 +17,7 @@ from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trials
 from citysim.evidence.trials.pool import verdicts
-from citysim.evidence.trials.run import run_trial, settings_of
+from citysim.evidence.trials.run import run_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.verdicts import evaluate
 from citysim.study.design import code_hash
@@ -110,9 +110,6 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
     words = [f"city={plan.year.city}", f"seeds={plan.year.seeds}", *overrides,
              f"output_dir={folder / f'year_{plan.year.city}'}"]
     settings = year_settings(words, config_path)
-    for trial in trials.values():
-        # Refused before anything runs.
-        settings_of(trial, [f"seeds={trial.seeds}", *overrides], config_path)
     with watch(f"a year of {plan.year.city}") as told:
         data = run_year(settings, told)
     board = Board(depth, plan, evaluate(facts, data), *_no_trials(), trials,
@@ -125,6 +122,10 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
                               "failed")
     board.facts["reason"] = [reasons.of_fact(r.fact, r.part) for r in board.facts.itertuples()]
     _run_trials(board, folder / "trials", overrides, config_path, watch)
+    # Hashed anew: the function keeps what it found first.
+    now = code_hash.__wrapped__(), parameter_hash(year_settings(words, config_path))
+    if now != (board.code, board.parameters):
+        board.problems.append("board: code or configuration changed while it ran; run it again")
     board.seconds = time.monotonic() - began
     return board
 
@@ -190,7 +191,7 @@ def _no_trials() -> tuple[pd.DataFrame, pd.DataFrame]:
     import pandas as pd
 
     return (pd.DataFrame(columns=["trial", "status", "agrees", "main"]),
-            pd.DataFrame(columns=["trial", "scope"]))
+            pd.DataFrame(columns=["trial", "outcome", "arm", "scope", "seeds"]))
 
 
 def silent(name: str):

@@ -54,8 +54,12 @@ def misses(board: Board) -> Table:
                   r.reason or NO_REASON)
     figures = findings.said(findings.published(board))
     for r in figures[~figures["agrees"].map(bool)].itertuples():
-        table.add(BAD, f"Trial: {_figure_name(r)}", _simulated(r), _published(r), _away(r),
+        came = _single(r) if r.rule == "null" else _simulated(r)
+        table.add(BAD, f"Trial: {_figure_name(r)}", came, _published(r), _away(r),
                   r.reason or NO_REASON)
+    for r in findings.silent(findings.published(board)).itertuples():
+        table.add(MIDDLE, f"No verdict: {_figure_name(r)}", _simulated(r), _published(r),
+                  "\u2013", r.reason or "too little happened among those compared")
     return table
 
 
@@ -263,7 +267,8 @@ def headline(board: Board) -> list[str]:
     n = sum(check[v] for v in (INSIDE, NEAR, OUTSIDE))
     m = sum(level[v] for v in (INSIDE, NEAR, OUTSIDE))
     checks = findings.honesty(board)
-    broken = [c.label for c in checks if c.holds is False]
+    broken = [f"{c.label} ({c.came})" for c in checks if c.holds is False]
+    shaky = [f"{c.label} ({c.came})" for c in checks if c.holds is None]
     return [
         f"What cities look like: {check[INSIDE]} of {n} published figures are met and "
         f"{check[NEAR]} nearly met; {check[OUTSIDE]} are missed. Of {m} levels (crime rates, "
@@ -271,5 +276,6 @@ def headline(board: Board) -> list[str]:
         f"What measures do: re-run inside the model, {hits} of {len(main)} published field "
         "experiments come out as they did in the street, by their main figure.",
         "Honesty: " + (capital(", ".join(broken)) + " failed." if broken else
-                       "where nothing is done the model shows nothing, where far too much is "
-                       "done it shows." if checks else "no check was run.")]
+                       capital(", ".join(shaky)) + " has too few trials to say." if shaky else
+                       "where nothing is done nothing shows, and where far too much is done it "
+                       "shows." if checks else "no check was run.")]

@@ -36,7 +36,9 @@ def basis(board: Board) -> str:
     levels = ("The levels of the parameters are calibrated on facts. " if board.calibrated else
               "Levels are not calibrated: parameters are as configured. ")
     return (f"{cut}Facts: {plan.year.seeds} years of {plan.year.city} without policy. {levels}"
-            "No constant was fitted to any trial.")
+            "No constant was fitted to a trial; but many were taken over from an earlier version "
+            "that had been changed after effects of its policies were seen, so agreement alone "
+            "proves little (docs/odd.md, 8).")
 
 
 def origin(board: Board) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ _HEAD = """\
 # parameters=null (this city's own) or parameters=NAME; seed 1 takes the first point, and so on.
 # Made by citysim calibrate; not edited by hand. Read docs/calibration.md.
 """
+_WHERE = ("--folder", "--config-path", "--keep")
 
 
 def write_ensemble(file: Path, fit: Fit, settings: Settings, words: list[str]) -> None:
@@ -53,7 +54,8 @@ def content_of(fit: Fit, settings: Settings, city: str, words: list[str]) -> dic
     return {
         "city": city,
         "made": {
-            "command": shlex.join(["citysim", "calibrate", *words]), "calibration": plan.name,
+            "command": shlex.join(["citysim", "calibrate", *_what(words)]),
+            "calibration": plan.name,
             "date": now()[:10], "code": code_hash(),
             "version": versions().get("citysim", ""),
             "scale": settings.scale, "days": plan.days, "warmup_days": plan.warmup_days,
@@ -69,11 +71,22 @@ def content_of(fit: Fit, settings: Settings, city: str, words: list[str]) -> dic
     }
 
 
+def _what(words: list[str]) -> list[str]:
+    """The words without those that only say where things lie and how many run at a time."""
+    found, skip = [], False
+    for word in words:
+        if not skip and not word.startswith((*_WHERE, "jobs=", "executor")):
+            found.append(word)
+        skip = word in _WHERE[:2]
+    return found
+
+
 def _entry(row) -> dict[str, Any]:
     found = {"target": row.target, "published": row.published, "fitted": bool(row.fitted)}
     if row.verdict != "not measurable":
-        found |= {"simulated": rounded(row.mean), "off": rounded(row.off),
-                  "verdict": row.verdict}
+        found |= {"simulated": rounded(row.mean), "verdict": row.verdict}
+        if row.off == row.off:
+            found["deviation"] = rounded(row.off)
     if row.low == row.low:
         found["interval"] = [rounded(row.low), rounded(row.high)]
     if row.note:
