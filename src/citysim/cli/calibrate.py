@@ -56,8 +56,8 @@ def calibrate(words: list[str], config_path: str | None = None) -> int:
     for file in files:
         write_ensemble(file, found, settings, words)
     _show(found, console)
-    tell(f"\nensemble of {len(found.points)} points: {files[-1]}; draw from it with "
-         f"parameters={'null' if wanted.keep else files[-1]}")
+    tell(f"\nensemble of {len(found.points)} points ({found.rejected} rejected): {files[-1]}; "
+         f"draw from it with parameters={'null' if wanted.keep else files[-1]}")
     missed = fitting.unmet(found)
     if missed:
         tell("not met: " + ", ".join(missed))

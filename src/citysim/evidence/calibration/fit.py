@@ -3,8 +3,9 @@
 First wave: Latin hypercube over the priors (McKay et al. 1979). An emulator is fitted to all runs
 so far; the next wave is drawn where it thinks the targets are met. The ensemble is drawn from
 what approximate Bayesian computation leaves of the priors (Beaumont et al. 2002), the emulator
-standing in for runs. Then every point of it is run, with luck of its own, and those runs alone
-say how well each target is met.
+standing in for runs. Then every point of it is run, with luck of its own. Points where the
+emulator proves wrong, by more than the luck of a run explains, are rejected; the runs of the
+others alone say how well each target is met.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLOUD = 4000  # points of the emulator's cloud, from which it is said what stays open
+LUCK = 3.0  # of the emulator's error for a run: farther outside a target, a point is rejected
 AGAIN = 5000  # added to seeds for the runs that verify
 _FIGURES = 5
 
@@ -49,6 +51,8 @@ class Fit:
         The ensemble: values of the parameters, a row each.
     runs
         How many were made, those that verify included.
+    rejected
+        Points that the emulator had proposed and their runs refuted, or whose runs failed.
     met_alone
         Share of the ensemble's runs that met every target one by one, whatever their luck.
     table
@@ -64,6 +68,7 @@ class Fit:
     plan: Plan
     points: np.ndarray
     runs: int
+    rejected: int
     met_alone: float
     table: pd.DataFrame
     directions: list[dict] = field(default_factory=list)
@@ -114,13 +119,25 @@ def calibrate(settings: Settings, plan: Plan, folder: Path,
         shares = walk(emulator, low, high, d, n, seed + number)
     chosen = np.random.default_rng(seed).choice(len(shares), plan.points, replace=False)
     check = run_wave(settings, plan, shares[chosen], folder / "check", seed + AGAIN, progress)
-    alone = excess(_straight(plan, _on_scale(found, check), told), low, high) <= 0
+    ends = _straight(plan, _on_scale(found, check), told)
+    good = stands(ends, low, high, emulator.error)
+    if not good.any():
+        raise InputError("no point of the ensemble stood its verifying run",
+                         where=str(folder / "check"), allowed="more runs or more waves")
+    verified, alone = check.where(good), excess(ends[good], low, high) <= 0
     names = [prior.path for prior in plan.priors]
-    return Fit(plan, plan.values(shares[chosen]), len(found.seeds) + len(check.seeds),
-               float(alone.mean()), targets_table(plan, check), undetermined(shares, names),
+    return Fit(plan, plan.values(verified.shares), len(found.seeds) + len(check.seeds),
+               plan.points - len(verified.seeds), float(alone.mean()),
+               targets_table(plan, verified), undetermined(shares, names),
                correlations(shares, names),
                {plan.targets[t].name: float(e) for t, e in zip(told, emulator.error, strict=True)},
                tuple(t.name for i, t in enumerate(plan.targets) if i not in told))
+
+
+def stands(values: np.ndarray, low: np.ndarray, high: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Which runs (n, t) lie no farther outside any target than luck explains; all straightened."""
+    outside = np.maximum(low - values, values - high)
+    return (outside <= LUCK * error).all(axis=1)
 
 
 def _met(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:

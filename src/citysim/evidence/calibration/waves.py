@@ -54,6 +54,12 @@ class Wave:
     measured: np.ndarray
     data: tuple[CityData, ...]
 
+    def where(self, chosen: np.ndarray) -> Wave:
+        """Only the runs of a mask."""
+        return Wave(self.seeds[chosen], self.shares[chosen], self.expected[chosen],
+                    self.measured[chosen],
+                    tuple(run for run, keep in zip(self.data, chosen, strict=False) if keep))
+
 
 def run_wave(settings: Settings, plan: Plan, shares: np.ndarray, folder: Path, first_seed: int,
              progress: Callable | None = None) -> Wave:

@@ -60,6 +60,7 @@ def content_of(fit: Fit, settings: Settings, city: str, words: list[str]) -> dic
             "version": versions().get("citysim", ""),
             "scale": settings.scale, "days": plan.days, "warmup_days": plan.warmup_days,
             "runs": fit.runs, "points": len(fit.points),
+            "rejected": fit.rejected,
             "met_all_alone": rounded(fit.met_alone),
             "levels_met": f"{int(table['met'].sum())} of {len(counted)} measurable, of those "
                           f"fitted {int((table['met'] & table['fitted']).sum())} of "
