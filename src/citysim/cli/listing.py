@@ -11,7 +11,7 @@ from citysim.config.rules import is_leaf
 
 _KINDS = {"experiments": "experiment", "cities": "city", "policies": "policy",
           "offences": "offences", "levers": "prices", "outcomes": "outcomes"}
-_TABLES = ("offences", "prices")  # one file holds many
+_TABLES = ("offences", "levers")  # one file holds many
 _WIDTH = 100
 
 
