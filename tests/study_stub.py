@@ -222,7 +222,7 @@ def alive(process):
         return False
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=200):
     """Wait until something holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -53,7 +53,7 @@ def command(process):
 
 
 @needs_ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(290)
 def test_runs_that_fail_on_ray_leave_the_others_intact(folder, tmp_path, marked, monkeypatch):
     program = type(PROGRAM)(**{**PROGRAM.__dict__, "load_world": "study_stub:impatient"})
     settings = compose(folder, tmp_path / "out", marked, "executor=ray", "jobs=2", "seeds=1",
@@ -76,7 +76,7 @@ def test_runs_that_fail_on_ray_leave_the_others_intact(folder, tmp_path, marked,
 
 
 @needs_ray
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(290)
 def test_a_killed_driver_takes_its_ray_with_it(folder, tmp_path, marked):
     out = tmp_path / "out"
     driver = start_driver(folder, out, marked, "executor=ray", "jobs=2", together="hang")
@@ -92,7 +92,7 @@ def test_a_killed_driver_takes_its_ray_with_it(folder, tmp_path, marked):
 
 
 @needs_ray
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(290)
 def test_every_run_completes_though_one_of_two_nodes_is_killed(folder, tmp_path, marked):
     from ray.cluster_utils import Cluster
 

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from citysim.analysis.displacement import displacement_quotient
 from citysim.evidence.trials.estimators import Panel, estimate
 from citysim.evidence.trials.pool import agrees, ratio_of_sums
 from citysim.evidence.trials.schema import EstimatorKeys, Published
-from citysim.evidence.trials.spillover import displacement_quotient, moved
+from citysim.evidence.trials.spillover import moved
 
 
 def panel(r, units=60, ratio=1.0, pairs=False, blocks=1, spread=8.0):

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pyarrow as pa
 
+from citysim.analysis.displacement import displacement_quotient
 from citysim.evidence.trials.estimators import Effect, Panel, estimate
 from citysim.evidence.trials.measures import MEASURES
 from citysim.evidence.trials.schema import CONTROL, Trial
-from citysim.evidence.trials.spillover import displacement_quotient
 
 ESTIMATES = pa.schema([
     ("outcome", pa.string()), ("arm", pa.string()), ("scope", pa.string()),
