@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import copy
+import os
 
+# Said once and for all: numba asks again whenever it compiles, and refuses another answer.
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+
+import numba
 import pytest
 
 from citysim import CityModel, compose
 from citysim.model.world import build_world
+
+numba.get_num_threads()  # starts the threads now, before a test can change what is asked for
 
 POLICIES = ("night_activation", "community_policing", "youth_programme", "hot_spot_policing",
             "street_lighting", "place_regeneration")
