@@ -160,6 +160,8 @@ def test_a_worker_with_other_code_or_without_the_folder_says_so(folder, tmp_path
     task = Task.of(runs_of(settings)[0])
     setup = Setup(PROGRAM, settings, str(tmp_path / "out"), str(tmp_path / "out/.scratch"), "s",
                   code_hash())
+    # In a worker this sets the environment for good; here it would outlive the test.
+    monkeypatch.setattr(ray_executor, "limit_threads", lambda threads: None)
     record = ray_executor._carry_out(task, setup)
     assert record["status"] == "failed" and "does not see" in record["error"]
     assert list(tmp_path.iterdir()) == []
