@@ -1,6 +1,7 @@
 """Facts: what their files must hold, verdicts by hand, and a baseline year that is measured."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,21 @@ def test_a_new_fact_is_one_file_and_no_code(tmp_path):
     with pytest.raises(InputError) as refusal:
         load_facts(tmp_path / "configs", ["maid"])
     assert refusal.value.closest == "made"
+
+
+def test_a_fact_sees_the_crimes_that_its_source_knows():
+    data = counted((6, 2, 1, 1))
+    books = replace(data.crimes, recorded=data.crimes.place != 0)
+    data = replace(data, crimes=books)
+    assert fact(arguments={"share": 1.0}).read(fact(arguments={"share": 1.0}).parts[0],
+                                               data).value == pytest.approx(1.0)
+    police = fact(arguments={"share": 1.0}, counted="recorded")
+    assert police.read(police.parts[0], data).value == pytest.approx(0.75)
+    points = replace(data, crimes=replace(books, recorded=None))  # a file of police records
+    assert police.read(police.parts[0], points).value == pytest.approx(1.0)
+    with pytest.raises(InputError) as refusal:
+        fact(counted="recordet")
+    assert refusal.value.closest == "recorded"
 
 
 @pytest.mark.parametrize(("changes", "word", "closest"), [

@@ -14,7 +14,7 @@ from citysim.evidence.trials.measures import Watch
 from citysim.evidence.trials.pool import verdicts
 from citysim.evidence.trials.run import PROGRAM, build_world, for_trial, run_trial
 from citysim.evidence.trials.schema import Outcome
-from citysim.evidence.trials.simulate import simulate_trial
+from citysim.evidence.trials.simulate import respondents, simulate_trial
 from citysim.evidence.trials.units import Units
 from citysim.kernels import events as ev
 from citysim.model.simulate import record_of
@@ -71,6 +71,31 @@ def test_without_dose_both_runs_are_one(world):
     assert (units["count"] == units["untreated_count"]).all()
     assert (units["hazard"] == units["untreated_hazard"]).all()
     assert (estimates[estimates["basis"] == "hazards"]["percent"] == 0).all()
+
+
+def test_a_survey_asks_some_of_every_unit_anew_each_wave(world):
+    units, _ = simulated(world, outcomes={"trust": {"measure": "trust_police", "survey": 120}},
+                         estimator={"kind": "difference_in_differences"})
+    mine = units[(units["scope"] == "units") & (units["size"] > 2)]
+    off = (mine["asked"] - mine["count"]).groupby(mine["period"])
+    assert (off.apply(lambda d: (d != 0).mean()) > 0.9).all()  # two of each unit, not everybody
+    assert off.mean().abs().max() < 0.05  # nobody is asked for what they think
+    waves = mine.pivot(index="unit", columns="period", values="asked")
+    moved = mine.pivot(index="unit", columns="period", values="count").diff(axis=1).iloc[:, -1]
+    assert (waves.diff(axis=1).iloc[:, -1] - moved).std() > 3 * moved.std()
+    everybody, _ = simulated(world, outcomes={"trust": {"measure": "trust_police"}},
+                             estimator={"kind": "difference_in_differences"})
+    assert everybody["asked"].equals(everybody["count"])
+    assert np.allclose(everybody["count"], units["count"], equal_nan=True)
+
+
+def test_respondents_are_few_and_of_their_unit():
+    labels = np.array([0] * 50 + [-1] * 20 + [1] * 3)
+    asked = respondents(labels, 5, np.uint64(9))
+    assert np.bincount(asked[asked >= 0]).tolist() == [5, 3]
+    assert ((asked == -1) | (asked == labels)).all()
+    assert not np.array_equal(asked, respondents(labels, 5, np.uint64(10)))
+    assert (respondents(labels, 0.2, np.uint64(9)) >= 0).sum() == 2  # at least one of each
 
 
 def test_units_and_their_surroundings_make_up_the_city(world):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from citysim.state.csr import Ragged
 
+TRUE, REPORTED, RECORDED = COUNTED = "true", "reported", "recorded"
 ALL, ALL_BUT_VANDALISM, ANY = "all", "all_but_vandalism", "any"
 HOUSEHOLDS_OWN = "domestic_abuse"  # hidden at home: no matter of streets
 
@@ -188,6 +189,15 @@ class CityData:
     def select(self, offences: str | Iterable[str]) -> Crimes:
         """Crimes of these kinds (see :meth:`kinds`)."""
         return self.crimes.where(np.isin(self.crimes.offence, self.kinds(offences)))
+
+    def as_counted(self, counted: str) -> CityData:
+        """The same city with only its ``reported`` or ``recorded`` crimes; all for ``true``.
+
+        Where it is not known who told the police, the crimes stay as they are: points from a
+        file are somebody's books already.
+        """
+        kept = None if counted == TRUE else getattr(self.crimes, counted)
+        return self if kept is None else replace(self, crimes=self.crimes.where(kept))
 
     def on_places(self, crimes: Crimes) -> np.ndarray:
         """Number of crimes on every place, int64."""

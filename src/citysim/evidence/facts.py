@@ -13,7 +13,8 @@ from typing import Any
 
 from citysim.config.errors import InputError, closest_match
 from citysim.config.lookup import find_config_dir, read_yaml
-from citysim.evidence.measures import check_arguments, describe
+from citysim.evidence.crimes import COUNTED, TRUE, CityData, Reading
+from citysim.evidence.measures import check_arguments, describe, take
 
 FOLDER = ("evidence", "facts")
 TOLERANCE = ("evidence", "board", "tolerance.yaml")
@@ -21,8 +22,8 @@ USES = ("calibrate", "check", "method")
 CONTEXT = "context"  # a part that is shown beside the others and not counted
 STATUSES = ("confirmed", "secondary", "computed", "memory")
 TARGETS = ("value", "values", "range", "one_of")
-KEYS = ("id", "name", "measure", "arguments", *TARGETS, "parts", "factor", "unit", "tolerance",
-        "source", "status", "use", "note")
+KEYS = ("id", "name", "measure", "counted", "arguments", *TARGETS, "parts", "factor", "unit",
+        "tolerance", "source", "status", "use", "note")
 PART_KEYS = ("arguments", "use", "note")
 
 
@@ -86,7 +87,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Fact:
-    """One published regularity."""
+    """One published regularity.
+
+    ``counted`` says which crimes the source knows: all that happen (``true``, as surveys of
+    victims aim at), those ``reported`` to the police, or those in their books (``recorded``).
+    """
 
     id: str
     name: str
@@ -99,6 +104,14 @@ class Fact:
     tolerance: Tolerance
     note: str = ""
     factor: dict[str, Any] = field(default_factory=dict)
+    counted: str = TRUE
+
+    def read(self, part: Part, data: CityData | list[CityData]) -> Reading:
+        """Take the measure of one part, on crimes counted as those of the source were."""
+        if isinstance(data, list):
+            return take(self.measure, [run.as_counted(self.counted) for run in data],
+                        part.arguments)
+        return take(self.measure, data.as_counted(self.counted), part.arguments)
 
 
 def load_facts(config_path: str | Path | None = None, ids: Iterable[str] | None = None
@@ -154,9 +167,12 @@ def read_fact(entry: Mapping[str, Any], where: str, default: Tolerance) -> Fact:
     parts = tuple(_parts(entry, factor, where))
     for part in parts:
         check_arguments(found, part.arguments, f"{where}: arguments")
+    counted = str(entry.get("counted", TRUE)).lower()  # YAML reads true as its own word
+    _one_of(counted, COUNTED, f"{where}: counted")
     return Fact(entry["id"], entry["name"], entry["measure"], parts, entry["unit"],
                 entry["source"], entry["status"], entry["use"],
-                _tolerance(entry.get("tolerance"), default, where), entry.get("note") or "", factor)
+                _tolerance(entry.get("tolerance"), default, where), entry.get("note") or "", factor,
+                counted)
 
 
 def _parts(entry, factor, where):

@@ -14,7 +14,7 @@ import numpy as np
 
 from citysim.evidence.crimes import CityData, Reading
 from citysim.evidence.facts import CONTEXT, Fact, Part, Tolerance
-from citysim.evidence.measures import describe, take
+from citysim.evidence.measures import describe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ def tally(table: pd.DataFrame) -> pd.DataFrame:
 
 def _row(fact: Fact, part: Part, runs: list[CityData]) -> dict[str, Any]:
     many = describe(fact.measure).of_many
-    readings = [take(fact.measure, run, part.arguments) for run in ([runs] if many else runs)]
+    readings = [fact.read(part, run) for run in ([runs] if many else runs)]
     whole = [r for r in readings if r.measurable]
     row = dict.fromkeys(COLUMNS, float("nan")) | {
         "fact": fact.id, "part": part.label, "name": fact.name, "measure": fact.measure,

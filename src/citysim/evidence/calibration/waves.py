@@ -17,7 +17,6 @@ import yaml
 from citysim.config.errors import InputError
 from citysim.config.settings import Settings
 from citysim.evidence.calibration.plan import Plan, Target
-from citysim.evidence.measures import take
 from citysim.study.program import Program
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def _expected(target: Target, run: CityData, settings: Settings) -> float:
 
 
 def _measured(target: Target, run: CityData) -> float:
-    value = take(target.fact.measure, run, target.part.arguments).value
+    value = target.fact.read(target.part, run).value
     return float("nan") if value is None else float(value)
 
 

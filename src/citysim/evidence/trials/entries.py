@@ -156,6 +156,10 @@ def _check_outcomes(trial: Trial, where: str) -> None:
                              where=f"{place}.where",
                              allowed=[n for n, m in MEASURES.items()
                                       if m.table == "places" and m.form != "mean"])
+        if outcome.survey is not None and (kind.table != "people" or kind.form != "mean"):
+            raise InputError(f"'{outcome.measure}' is not asked of people", where=f"{place}.survey",
+                             allowed=[n for n, m in MEASURES.items()
+                                      if m.table == "people" and m.form == "mean"])
         if outcome.period != "trial" and not trial.timing.follow_up:
             raise InputError("the trial has no follow-up", where=f"{place}.period",
                              allowed="trial, or days in timing.follow_up")

@@ -58,7 +58,7 @@ def panel_of(trial: Trial, outcome: str, rows: dict[str, np.ndarray]) -> Panel:
     order = [names.index(CONTROL), *(names.index(t) for t in trial.treatments)]
     place = np.argsort(order)
     return Panel(
-        value=rows["count"].astype("f8"), exposure=rows["days"], arm=place[arm],
+        value=rows["asked"].astype("f8"), exposure=rows["days"], arm=place[arm],
         after=(rows["period"] != "baseline").astype(int), unit=rows["unit"].astype(int),
         stratum=rows["stratum"].astype(int), window=rows["window"].astype(int),
         x=np.array([doses[a] for a in rows["arm"]]), mean=mean)
@@ -80,7 +80,7 @@ def _joined(trial: Trial, outcome: str, rows) -> dict[str, np.ndarray]:
     first, rest = (_rows(rows, rows["period"] == p) for p in ("trial_0", "follow_up"))
     days = first["days"] + rest["days"]
     joined = dict(first)
-    for name in ("count", "hazard", "untreated_count", "untreated_hazard"):
+    for name in ("count", "asked", "hazard", "untreated_count", "untreated_hazard"):
         joined[name] = (first[name] * first["days"] + rest[name] * rest["days"]) / days if mean \
             else first[name] + rest[name]
     joined["days"] = days

@@ -122,7 +122,9 @@ class Outcome(Strict):
 
     ``hours`` run from the first to the second, past midnight where the second is smaller;
     ``weekdays`` (0 Monday) are those on which such hours begin. ``where`` keeps to places that
-    meet conditions, as in a policy's filter.
+    meet conditions, as in a policy's filter. ``survey`` is how many people the study asked in
+    each wave, all units together: the trial's own estimate then rests on so many, drawn anew
+    for every wave. Without it everybody is asked.
     """
 
     measure: str = "crime"
@@ -133,6 +135,7 @@ class Outcome(Strict):
     weekdays: list[Annotated[int, Field(ge=0, le=6)]] | None = None
     where: list[Condition] = []
     period: Literal["trial", "follow_up", "whole"] = "trial"
+    survey: Annotated[int, Field(ge=1)] | None = None
     label: str = ""
 
     @field_validator("counted", mode="before")

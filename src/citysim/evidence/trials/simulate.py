@@ -22,19 +22,23 @@ from citysim.evidence.trials.schema import CONTROL, Trial
 from citysim.evidence.trials.units import STREAM, Units, find_units, ring_labels
 from citysim.kernels import events as ev
 from citysim.kernels.random import address
+from citysim.kernels.start import uniforms
 from citysim.model.city_model import CityModel
 
 PART = "trial"  # of the settings, which carries the entry to where it is run
 UNITS = pa.schema([
     ("unit", pa.int32()), ("arm", pa.string()), ("stratum", pa.int32()), ("window", pa.int32()),
     ("period", pa.string()), ("scope", pa.string()), ("outcome", pa.string()),
-    ("count", pa.float64()), ("hazard", pa.float64()), ("untreated_count", pa.float64()),
+    ("count", pa.float64()), ("asked", pa.float64()), ("hazard", pa.float64()),
+    ("untreated_count", pa.float64()),
     ("untreated_hazard", pa.float64()), ("size", pa.float64()), ("days", pa.float64())])
 """Columns of the table ``units``. ``count`` is the outcome in the trial run (a count, a sum or a
-mean over the unit's ``size`` rows), ``hazard`` its expectation where there is one; ``untreated``
-is the same unit in the run without treatment. In the baseline both runs are one."""
+mean over the unit's ``size`` rows), ``asked`` what the trial itself learns of it (a survey's mean),
+``hazard`` its expectation where there is one; ``untreated`` is the same unit in the run without
+treatment. In the baseline both runs are one."""
 
-CITY_SEED = 16  # of the purposes that trials draw for
+SURVEY = 1 << 20  # of the purposes that trials draw for: one for each wave
+CITY_SEED = 16  # one for each replication of a city
 
 
 def simulate_trial(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
@@ -108,7 +112,7 @@ def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None
                            for name, days in periods.items()},
                 {name: Watch(untreated, trial.outcomes).run(days)
                  for name, days in periods.items()})
-    return _rows(trial, units, lots, mine, done, warm)
+    return _rows(trial, units, lots, mine, done, warm, seed)
 
 
 def _branched(warm: CityModel, settings, policies: dict, world, seed: int) -> CityModel:
@@ -155,13 +159,13 @@ def _periods(trial: Trial) -> dict[str, int]:
 
 
 def _rows(trial: Trial, units: Units, lots: Assigned, mine: np.ndarray, done: _Run,
-          m) -> list[dict]:
+          m, seed: int) -> list[dict]:
     """One row per unit, scope, period and outcome."""
     names, found = list(trial.arms), []
     rings = ring_labels(m.places, units, trial.rings) if units.table == "places" else []
     periods = [("baseline", done.baseline, done.baseline)] if done.baseline else []
     periods += [(p, done.trial[p], done.untreated[p]) for p in done.trial]
-    for period, ours, theirs in periods:
+    for wave, (period, ours, theirs) in enumerate(periods):
         window = int(period.removeprefix("trial_")) if period.startswith("trial_") else \
             lots.arm.shape[1] - 1 if period == "follow_up" else 0
         for outcome in trial.outcomes:
@@ -170,16 +174,43 @@ def _rows(trial: Trial, units: Units, lots: Assigned, mine: np.ndarray, done: _R
                 sums = [_by_unit(t, labels, n, MEASURES[trial.outcomes[outcome].measure].form)
                         for t in (ours[outcome], theirs[outcome])]
                 size = np.bincount(labels[labels >= 0], minlength=n)
+                asked = sums[0][0]
+                if trial.outcomes[outcome].survey is not None:
+                    some = respondents(labels, trial.outcomes[outcome].survey / len(lots.arm),
+                                       address(seed, STREAM, SURVEY + wave))
+                    asked = _by_unit(ours[outcome], some, n, "mean")[0]
                 for u in range(n):
                     unit = int(mine[u]) if scope != "city" else -1
                     found.append({
                         "unit": unit, "window": window, "period": period, "scope": scope,
                         "arm": "all" if unit < 0 else names[lots.arm[unit, window]],
                         "stratum": 0 if unit < 0 else int(lots.stratum[unit]),
-                        "outcome": outcome, "count": sums[0][0][u], "hazard": sums[0][1][u],
+                        "outcome": outcome, "count": sums[0][0][u], "asked": asked[u],
+                        "hazard": sums[0][1][u],
                         "untreated_count": sums[1][0][u], "untreated_hazard": sums[1][1][u],
                         "size": float(size[u]), "days": float(ours[outcome].days)})
     return found
+
+
+def respondents(labels: np.ndarray, wanted: float, key: np.uint64) -> np.ndarray:
+    """Labels of those who are asked: at most ``wanted`` of each unit, at least one; -1 others.
+
+    Parameters
+    ----------
+    labels
+        Unit of each person, -1 for none.
+    wanted
+        People to ask in each unit.
+    key
+        Address of the draw; each person's place in the order hangs on the person alone.
+    """
+    order = np.lexsort((uniforms(key, len(labels), 1)[:, 0], labels))
+    sorted_labels = labels[order]
+    first = np.searchsorted(sorted_labels, sorted_labels)  # where each one's unit begins
+    kept = np.arange(len(labels)) - first < max(1, round(wanted))
+    chosen = np.full_like(labels, -1)
+    chosen[order[kept]] = sorted_labels[kept]
+    return chosen
 
 
 def _scopes(trial: Trial, units: Units, rings: list[np.ndarray], outcome: str,
