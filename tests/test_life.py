@@ -131,6 +131,7 @@ def test_a_month_agrees_with_plain_rules(town, bits):
     p.programme[:n:2] = bits
     p.employment[:n:3] = np.where(p.age[:n:3] < 30, NEET, UNEMPLOYED)
     control, timetable = p.self_control[:n].astype(float), p.timetable[:n].copy()
+    lacking, calm = 1 - control, p.aggression[:n].astype(float)
     before, (work, school) = month(m)
     changed = 0
     for r in range(n):
@@ -160,6 +161,11 @@ def test_a_month_agrees_with_plain_rules(town, bits):
         assert (m.placed[r] & 1) == bool(has & life.PLACEMENT)
     assert changed > 20
     np.testing.assert_allclose(p.self_control[:n], control, atol=1e-6)
+    taught = np.where(p.programme[:n] & life.SESSIONS, c.session_gain, 0)
+    fewer = (1 - control) * (1 - taught) - lacking
+    weight = m.settings.model.night.aggression_control
+    np.testing.assert_allclose(p.aggression[:n], calm * np.exp(weight * fewer), rtol=1e-4)
+    assert (fewer.min() < 0) == bool(bits & (life.MENTOR | life.SCHOOL_SUPPORT | life.SESSIONS))
 
 
 def test_some_placements_become_jobs_and_the_others_end(town):

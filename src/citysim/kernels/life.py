@@ -85,28 +85,38 @@ def month(lo, hi, course, key_work, key_school, age, employment, programme, plac
                 chance *= 1.0 - course.support_gain
             if uniform(key_school, r) < chance:
                 new = NEET
-        if bits & MENTOR:
-            self_control[r] += np.float32(course.mentor_gain * (1.0 - self_control[r]))
-        if bits & SCHOOL_SUPPORT:
-            self_control[r] += np.float32(course.school_gain * (1.0 - self_control[r]))
-        if bits & SESSIONS or skill[r] > 0:
-            practise(r, bits & SESSIONS, course, self_control, skill, aggression)
+        if bits & (MENTOR | SCHOOL_SUPPORT | SESSIONS) or skill[r] > 0:
+            grow(r, bits, course, self_control, skill, aggression)
         if new != e:
             employment[r] = new
             timetable[r] = timetable_work if new == EMPLOYED else timetable_free
 
 
 @kernel
-def practise(r, attends, course, self_control, skill, aggression):
-    """A month with or without sessions: skill, and aggression that goes with self-control."""
-    before = skill[r] / SKILL
-    if attends:
-        after = before + course.session_gain * (1.0 - before)
+def lacking(r, self_control, skill):
+    """Self-control that a person lacks, [0, 1]: what skill from sessions does not stand in for."""
+    return (1.0 - np.float64(self_control[r])) * (1.0 - skill[r] / SKILL)
+
+
+@kernel
+def grow(r, bits, course, self_control, skill, aggression):
+    """A month of mentors, school support and sessions, or of forgetting what sessions taught.
+
+    Aggression goes with the self-control that is lacking, wherever a change of it comes from.
+    """
+    before = lacking(r, self_control, skill)
+    if bits & MENTOR:
+        self_control[r] += np.float32(course.mentor_gain * (1.0 - self_control[r]))
+    if bits & SCHOOL_SUPPORT:
+        self_control[r] += np.float32(course.school_gain * (1.0 - self_control[r]))
+    held = skill[r] / SKILL
+    if bits & SESSIONS:
+        held += course.session_gain * (1.0 - held)
     else:
-        after = before * (1.0 - course.session_fade)
-    skill[r] = np.uint16(after * SKILL + 0.5)
-    gained = (1.0 - self_control[r]) * (skill[r] / SKILL - before)
-    aggression[r] *= np.float32(np.exp(-course.control_aggression * gained))
+        held *= 1.0 - course.session_fade
+    skill[r] = np.uint16(held * SKILL + 0.5)
+    change = lacking(r, self_control, skill) - before
+    aggression[r] *= np.float32(np.exp(course.control_aggression * change))
 
 
 @kernel
@@ -119,8 +129,7 @@ def propensities(course, person, latent, age_factor, age, employment, self_contr
     for i in range(person.size):
         r = person[i]
         e = employment[r]
-        missing = (1.0 - self_control[r]) * (1.0 - skill[r] / SKILL)
-        drive = (course.control_drive * missing
+        drive = (course.control_drive * lacking(r, self_control, skill)
                  + course.substance_drive * substance[r] + course.norms_drive * (1.0 - norms[r]))
         if e == UNEMPLOYED or e == NEET:
             drive += course.jobless_drive
