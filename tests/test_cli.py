@@ -143,6 +143,6 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_closed_pipe_is_no_failure():
-    done = subprocess.run(f"{sys.executable} -m citysim.cli.main --help | true",
+    done = subprocess.run(f"{sys.executable} -m citysim --help | true",
                           shell=True, capture_output=True, text=True)
     assert "Traceback" not in done.stderr

@@ -107,7 +107,3 @@ def _lines(error: InputError) -> str:
     if error.closest:
         parts.append(f"  did you mean '{error.closest}'?")
     return "\n".join(parts)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
