@@ -215,6 +215,17 @@ def test_whole_cities_are_replications(world):
     assert (inside.groupby("window")["arm"].nunique() == 3).all()  # one city for each arm
 
 
+def test_a_city_without_policy_is_its_own_untreated_self(world):
+    """Where neither run has a policy they are one run, not the same model stepped on."""
+    units, _ = simulated(world, units={"kind": "city", "number": 2},
+                         timing={"warmup": 1, "baseline": 1, "days": 3},
+                         estimator={"kind": "difference_in_differences"})
+    control = units[(units["arm"] == "control") & (units["period"] == "trial_0")]
+    assert len(control) == 1 and control["hazard"].item() > 0
+    assert control["hazard"].item() == control["untreated_hazard"].item()
+    assert control["count"].item() == control["untreated_count"].item()
+
+
 def test_large_dose_shows_and_switched_off_does_not(world):
     for name, shows in (("large_dose_miniature", True), ("switched_off_miniature", False)):
         trial = load_trial(name, shipped_config_dir())

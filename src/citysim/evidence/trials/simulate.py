@@ -107,12 +107,16 @@ def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None
     treated, untreated = (_branched(
         warm, settings, handed_out(trial, arms, units, settings.policies, tables), world, seed)
         for arms in (lots.arm[mine], control))
-    periods = _periods(trial)
-    done = _Run(baseline, {name: Watch(treated, trial.outcomes).run(days)
-                           for name, days in periods.items()},
-                {name: Watch(untreated, trial.outcomes).run(days)
-                 for name, days in periods.items()})
+    ours, theirs = (_watched(trial, model) for model in (treated, untreated)) \
+        if treated is not untreated else [_watched(trial, treated)] * 2
+    done = _Run(baseline, ours, theirs)
     return _rows(trial, units, lots, mine, done, warm, seed)
+
+
+def _watched(trial: Trial, model: CityModel) -> dict[str, dict[str, Totals]]:
+    """Step a model through the periods of the trial."""
+    return {name: Watch(model, trial.outcomes).run(days)
+            for name, days in _periods(trial).items()}
 
 
 def _branched(warm: CityModel, settings, policies: dict, world, seed: int) -> CityModel:
