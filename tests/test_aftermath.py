@@ -267,7 +267,12 @@ def test_reports_follow_their_odds(hour, offence, support):
     o = row_of(hour, offence)
     victims = np.arange(0, hour.n_residents, 2)
     expected = np.array([plain_odds(hour, o, v) for v in victims])
+    before = hour.recorder.chances.copy()
     e = follow(hour, [(o, -1, v, 0) for v in victims])
+    added = hour.recorder.chances - before
+    assert added[o] == pytest.approx(
+        expected.sum() * np.array([1, hour.settings.model.law.recording]), rel=1e-5)
+    assert not np.delete(added, o, axis=0).any()
     luck = np.array([random.uniform2(hour.key(streams.REPORT), v, 2 * o) for v in victims])
     sure = np.abs(luck - expected) > 1e-5  # trust is held in single precision
     assert sure.mean() > 0.99

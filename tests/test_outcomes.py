@@ -11,6 +11,7 @@ from citysim.outcomes import inequality, registry
 from citysim.outcomes.record import BANDS
 
 DAYS = 7
+KINDS = ("true", "reported", "recorded", "hazard", "expected_reported", "expected_recorded")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_recorded_is_within_reported_is_within_true(tables):
 
 def test_offences_sum_to_their_totals(record, value):
     counted = [n for n, there in zip(record.offences, record.in_total, strict=True) if there]
-    for kind in ("true", "reported", "recorded", "hazard"):
+    for kind in KINDS:
         total = sum(value(f"crime.{kind}.{n}") for n in counted)
         assert value(f"crime.{kind}.all") == pytest.approx(total)
         assert value(f"crime.{kind}.all_but_vandalism") == pytest.approx(
@@ -94,7 +95,7 @@ def test_offences_sum_to_their_totals(record, value):
 
 def test_hours_sum_to_the_day_and_follow_the_events(value, events, record):
     for name in ("all", "assault", "burglary_home"):
-        for kind in ("true", "reported", "recorded", "hazard"):
+        for kind in KINDS:
             parts = [value(f"crime.{kind}.{name}", f"hours:{b}") for b in BANDS]
             assert sum(parts) == pytest.approx(value(f"crime.{kind}.{name}"))
     there = of_kind(events, record, "all")
@@ -107,7 +108,7 @@ def test_districts_sum_to_the_city(run, record, value, events):
     """Rates times residents of each district give the city's count."""
     home = run.places.district[run.home]
     size = np.bincount(home, minlength=len(run.city.districts))
-    for kind in ("true", "recorded", "hazard"):
+    for kind in KINDS:
         parts = [value(f"crime.{kind}.all", f"district:{d}") * n
                  for d, n in zip(run.city.districts, size, strict=True)]
         assert sum(parts) == pytest.approx(value(f"crime.{kind}.all") * run.n_residents)
@@ -139,6 +140,17 @@ def test_groups_suffer_what_their_members_suffer(run, record, value, events):
             rate(suffered, member.sum())), name
 
 
+def test_expected_reports_follow_the_chances_of_what_happened(record, value, events):
+    """Hazard times the mean chance of the offences that happened."""
+    for name in ("burglary_home", "harassment"):
+        o = record.offences.index(name)
+        happened = (events.offence == name).sum()
+        for kind, chance in zip(("reported", "recorded"), record.chances[o], strict=True):
+            assert 0 < chance < happened
+            assert value(f"crime.expected_{kind}.{name}") == pytest.approx(
+                value(f"crime.hazard.{name}") * chance / happened)
+
+
 def test_counts_in_the_window(record, value, events):
     assert value("crime.count.true") == len(of_kind(events, record, "all"))
     assert value("crime.count.hazard") == pytest.approx(
@@ -158,8 +170,8 @@ def test_daily_series_sum_to_the_window(tables, value):
     daily = tables["daily"]
     assert sorted(daily.day.unique()) == list(range(DAYS))
     for name in ("crime.true.all", "crime.recorded.all", "crime.hazard.all",
-                 "crime.hazard.all_but_vandalism", "safety.safe_after_dark", "trust.police",
-                 "night.users"):
+                 "crime.hazard.all_but_vandalism", "crime.expected_recorded.all",
+                 "safety.safe_after_dark", "trust.police", "night.users"):
         series = daily[daily.outcome == name].value
         assert len(series) == DAYS
         assert series.mean() == pytest.approx(value(name), rel=1e-9), name

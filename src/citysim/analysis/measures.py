@@ -48,7 +48,8 @@ class Meaning:
     doc: str
 
 
-_KINDS = {"true": "true", "reported": "reported", "recorded": "recorded", "hazard": "expected"}
+_KINDS = {"true": "true", "reported": "reported", "recorded": "recorded", "hazard": "expected",
+          "expected_reported": "expected reported", "expected_recorded": "expected recorded"}
 _LABELS = {  # labels where the id alone does not read well
     "safety.safe_after_dark": ("Feel safe after dark", "higher"),
     "night.users": ("People out at night", "higher"),

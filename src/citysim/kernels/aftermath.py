@@ -132,15 +132,18 @@ def report_odds(base, victim, hidden, law, support, foreign, trust_police):
 
 
 @kernel
-def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_clear, events, form,
-              report, urgent, clear, detain, detain_days, impact, n_units, unit_place,
-              unit_busy, x, y, recorded, foreign, trust_police, fear, victimised, household,
-              household_first, household_size, household_at_home, at, status, anchors, group, stock,
-              offender_person, perceived_risk, offender_group, group_start, groups, memory_place,
-              memory, memory_offence, memory_strength, released_at, crimes, arrests, street):
+def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_clear, events,
+              chances, form, report, urgent, clear, detain, detain_days, impact, n_units,
+              unit_place, unit_busy, x, y, recorded, foreign, trust_police, fear, victimised,
+              household, household_first, household_size, household_at_home, at, status, anchors,
+              group, stock, offender_person, perceived_risk, offender_group, group_start, groups,
+              memory_place, memory, memory_offence, memory_strength, released_at, crimes, arrests,
+              street):
     """Report, call, response, clearance, arrest, memory and fear after each event.
 
-    ``weight`` is the number of real offences that one simulated offence stands for.
+    ``weight`` is the number of real offences that one simulated offence stands for. To ``chances``
+    (offences, 2) is added, per event, the probability that it is reported and that it is recorded,
+    as they stand before the draws.
     """
     for e in range(begin, end):
         o = events[e, OFFENCE]
@@ -151,6 +154,8 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
         address = victim if victim >= 0 else s
         events[e, RESPONSE] = -1
         p = report_odds(report[o], victim, hidden, law, support, foreign, trust_police)
+        chances[o, 0] += p
+        chances[o, 1] += p * law.recording
         reported = uniform2(key_report, address, 2 * o) < p
         minutes = -1.0
         if reported:

@@ -233,8 +233,8 @@ def follow_up(m, begin: int, end: int) -> None:
     aftermath.follow_up(
         begin, end, m.calendar.steps_per_day, m.constants.law,
         float(m.city_row.reporting_support[0]), 1.0 / m.scale, m.key(streams.REPORT),
-        m.key(streams.CLEAR), r.events, o.form, o.report, o.urgent, o.clear, o.detain,
-        o.detain_days, o.impact, m.units, m.guardians.place[units],
+        m.key(streams.CLEAR), r.events, r.chances, o.form, o.report, o.urgent, o.clear,
+        o.detain, o.detain_days, o.impact, m.units, m.guardians.place[units],
         m.guardians.busy_minutes[units], s.x, s.y, s.recorded, p.foreign, p.trust_police,
         p.fear, p.victimised, p.household, h.first, h["size"], h.at_home, p.at, p.status,
         p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,

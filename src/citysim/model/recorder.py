@@ -25,6 +25,9 @@ class Recorder:
         float64 (offences): expected offences of the current step.
     hourly
         float64 (168, offences): expected offences by hour of the week.
+    chances
+        float64 (offences, 2): probabilities that offences of the window are reported and recorded,
+        summed over those that happened, as they stood before the draws.
     daily
         One dict a day: what :meth:`close_day` is given.
     months
@@ -44,6 +47,7 @@ class Recorder:
         self.hazard = np.zeros((n_places, n_offences))
         self.total = np.zeros(n_offences)
         self.hourly = np.zeros((168, n_offences))
+        self.chances = np.zeros((n_offences, 2))
         self.day_hazard = np.zeros(n_offences)
         self.daily: list[dict] = []
         self.months: list[dict] = []
@@ -65,7 +69,8 @@ class Recorder:
 
     def drop(self) -> None:
         """Forget everything so far: the evaluation window begins."""
-        for array in (self.hazard, self.hourly, self.presence, self.patrol, self.stops):
+        for array in (self.hazard, self.hourly, self.chances, self.presence, self.patrol,
+                      self.stops):
             array[:] = 0
         self.history.clear()
         self.daily.clear()

@@ -75,7 +75,8 @@ def record_of(model: CityModel) -> Record:
     start = model.calendar.hour_of_week(0)
     hour = ((events[:, ev.STEP] * model.settings.step_hours).astype(np.int64) + start) % 168
     return Record(
-        events=events, hour_of_week=hour, hazard=r.hazard, hourly=r.hourly, daily=r.daily,
+        events=events, hour_of_week=hour, hazard=r.hazard, hourly=r.hourly,
+        chances=r.chances, configured=_configured_shares(model.constants), daily=r.daily,
         months=r.months,
         offences=model.constants.offences.names, kinds=model.constants.offences.kinds,
         in_total=model.constants.offences.in_total,
@@ -85,6 +86,12 @@ def record_of(model: CityModel) -> Record:
         contacts=r.contacts, ledger=model.programme.ledger,
         plan=model.programme.summary(), budget=model.settings.budget,
         maintenance_hours=model.settings.model.observation.maintenance_hours)
+
+
+def _configured_shares(constants) -> np.ndarray:
+    """Shares of each offence reported and recorded at middling trust, float64 (offences, 2)."""
+    report = constants.offences.report
+    return np.column_stack([report, report * constants.law.recording])
 
 
 def tables_of(record: Record, model: CityModel) -> dict[str, pa.Table]:
@@ -107,6 +114,8 @@ def _daily(record, model) -> pa.Table:
     all_events, totals = record.events, {t: record.select(t) for t in ("all", "all_but_vandalism")}
     day_of = _day_of(all_events, model.calendar)
     per_day = 1e5 / record.n_residents * DAYS_PER_YEAR
+    # What is recorded of a day's expectation is the window's share, so that days add up to it.
+    shares = {"hazard": 1.0, "expected_recorded": record.told()[:, 1]}
     columns: dict[str, np.ndarray] = {}
     for name, chosen in totals.items():
         there = np.isin(all_events[:, ev.OFFENCE], chosen)
@@ -114,8 +123,9 @@ def _daily(record, model) -> pa.Table:
             keep = there if column is None else there & (all_events[:, column] == 1)
             count = np.bincount(day_of[keep], minlength=record.days)[:record.days]
             columns[f"crime.{kind}.{name}"] = count * per_day
-        columns[f"crime.hazard.{name}"] = np.array(
-            [d["hazard"][chosen].sum() for d in record.daily]) * per_day
+        for kind, share in shares.items():
+            columns[f"crime.{kind}.{name}"] = np.array(
+                [(d["hazard"] * share)[chosen].sum() for d in record.daily]) * per_day
     sums = np.array([d["sums"].sum(axis=0) for d in record.daily])
     columns["safety.safe_after_dark"] = sums[:, SAFE_NIGHT] / sums[:, PEOPLE]
     columns["trust.police"] = sums[:, TRUST_POLICE] / sums[:, PEOPLE]

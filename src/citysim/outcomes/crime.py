@@ -53,31 +53,52 @@ def crime(record: Record):
     "crime.hazard.": Measure("Expected", _UNIT, "lower",
                              "Expected offences given who was motivated and what was on offer: the "
                              "same as true crime with less luck in it."),
+    "crime.expected_reported.": Measure(
+        "Expected reported", _UNIT, None,
+        "Expected offences, times the mean probability of being reported of those that happened "
+        "(where none did, the configured share): the same as reported crime with less luck in it."),
+    "crime.expected_recorded.": Measure(
+        "Expected recorded", _UNIT, None,
+        "Expected offences, times the mean probability of being recorded of those that happened "
+        "(where none did, the configured share): the same as recorded crime with less luck in it."),
     "crime.count.true": Measure("Offences in the window", "offences", "lower",
                                 "Number of offences that happened, for the whole city."),
     "crime.count.hazard": Measure("Expected offences in the window", "offences", "lower",
                                   "Expected number of offences, for the whole city."),
 })
 def expected_crime(record: Record):
-    """Summed hazards by offence, district and hour band."""
-    scale = record.per_100k_year
-    size = record.group_size()
-    first = len(record.groups.names) - len(record.districts)
-    hours = np.arange(168) % 24
-    by_district = np.zeros((len(record.districts), record.hazard.shape[1]))
+    """Summed hazards by offence, district and hour band; how much of them is told to the police.
+
+    The share that is reported or recorded is one per offence for the whole city and window, so
+    that districts and hours add up. A victim is drawn only when an offence happens, so that
+    neither exists by group of victims.
+    """
+    told = record.told()
+    shares = {"hazard": np.ones(len(told)), "expected_reported": told[:, 0],
+              "expected_recorded": told[:, 1]}
+    by_district = np.zeros((len(record.districts), len(told)))
     np.add.at(by_district, record.places.district, record.hazard)
-    for offence in record.totals:
-        columns = record.select(offence)
-        name = f"crime.hazard.{offence}"
-        yield name, "all", record.hazard[:, columns].sum() * scale
-        for d, label in enumerate(record.districts):
-            if size[first + d]:
-                yield (name, f"district:{label}", by_district[d, columns].sum() * scale
-                       * record.n_residents / size[first + d])
-        for b, label in enumerate(BANDS):
-            there = record.bands[hours] == b
-            yield name, f"hours:{label}", record.hourly[there][:, columns].sum() * scale
+    for kind, share in shares.items():
+        for offence in record.totals:
+            for group, value in _spread(record, by_district, record.select(offence), share):
+                yield f"crime.{kind}.{offence}", group, value
     columns = record.select("all")
     counted = np.isin(record.events[:, ev.OFFENCE], columns).sum()
     yield "crime.count.true", "all", counted / record.scale
     yield "crime.count.hazard", "all", record.hazard[:, columns].sum() / record.scale
+
+
+def _spread(record: Record, by_district: np.ndarray, columns: np.ndarray, share: np.ndarray):
+    """Shares (offences) of the hazards in some columns, summed: city, districts, hour bands."""
+    scale = record.per_100k_year
+    size = record.group_size()
+    first = len(record.groups.names) - len(record.districts)
+    share = share[columns]
+    yield "all", (record.hazard[:, columns] * share).sum() * scale
+    for d, label in enumerate(record.districts):
+        if size[first + d]:
+            yield (f"district:{label}", (by_district[d, columns] * share).sum() * scale
+                   * record.n_residents / size[first + d])
+    band = record.bands[np.arange(168) % 24]
+    for b, label in enumerate(BANDS):
+        yield f"hours:{label}", (record.hourly[band == b][:, columns] * share).sum() * scale

@@ -27,6 +27,11 @@ class Record:
         Of each event.
     hazard, hourly
         Expected offences by (place, offence) and by (hour of the week, offence).
+    chances
+        float64 (offences, 2): probabilities of being reported and recorded, summed over the
+        offences that happened.
+    configured
+        float64 (offences, 2): configured shares that are reported and recorded, at middling trust.
     daily
         One dict per day (see ``model/recorder.py``).
     months
@@ -62,6 +67,8 @@ class Record:
     hour_of_week: np.ndarray
     hazard: np.ndarray
     hourly: np.ndarray
+    chances: np.ndarray
+    configured: np.ndarray
     daily: list[dict]
     months: list[dict]
     offences: tuple[str, ...]
@@ -109,6 +116,15 @@ class Record:
     def totals(self) -> tuple[str, ...]:
         """Offence ids and the totals."""
         return (*self.offences, *TOTALS)
+
+    def told(self) -> np.ndarray:
+        """Mean probability that an offence is reported and recorded, float64 (offences, 2).
+
+        Over the offences of the window that happened, each with its own victim's trust and
+        origin; the configured share where none happened.
+        """
+        happened = np.bincount(self.events[:, ev.OFFENCE], minlength=len(self.offences))[:, None]
+        return np.where(happened > 0, self.chances / np.maximum(happened, 1), self.configured)
 
     def victim_cells(self, chosen: np.ndarray) -> np.ndarray:
         """Chosen events by the cell of their victim, float64 (cells); residents only."""
