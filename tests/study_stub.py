@@ -163,6 +163,7 @@ def simulate(settings, scenario, seed, world):
     crimes = float(seed)
     if "noise" in orders and scenario.policies:  # the luck that seeds differ by
         crimes += orders["noise"] * (-1) ** seed
+        crimes += settings.model.drift if "drift" in orders else 0  # what futures differ by
     values = [crimes, settings.model.guardianship.saturation]
     return {"outcomes": pa.table({"outcome": ["crime.true.all", "saturation"],
                                   "group": ["all", "all"], "unit": ["crimes", "persons"],

@@ -7,20 +7,15 @@ import sys
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from scipy import stats
 
-from citysim.analysis.replicates import half_width
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
 from citysim.study.design import data_files, runs_of, scenarios_of, study_key
 from citysim.study.executor import execute
 from citysim.study.local import Queue, WorkersDoNotStart
 from citysim.study.program import Program
-from citysim.study.replicates import more_seeds
 from citysim.study.run import run_study
 from citysim.study.store import Store
 from citysim.study.worker import Setup
@@ -224,94 +219,6 @@ def test_each_world_is_built_once_by_the_worker_that_needs_it(folder, tmp_path, 
     by = {residents: int(process) for residents, process in built}
     assert by["200"] == os.getpid() and os.getpid() not in (by["100"], by["300"])
     assert not (tmp_path / "out/.scratch").exists()
-
-
-def test_seeds_are_added_until_the_contrast_is_narrow(folder, tmp_path, trace):
-    out = tmp_path / "out"
-    rule = "replicates={until_half_width:0.9,of:crime.true.all,max:40}"
-    settings = compose(folder, out, trace, "policy=lamps", "seeds=2", rule, noise=1.0)
-    news = []
-    result = run_study(settings, news.append, PROGRAM)
-    manifest = Store(out).manifest
-    told = manifest["replicates"]
-    n = len(manifest["seeds"])
-    # Differences are +1 and -1 in turn: with n even their deviation is sqrt(n / (n - 1)). Two
-    # seeds ask for more than twice as many, four as well, eight are enough.
-    width = {k: stats.t.ppf(0.95, k - 1) / np.sqrt(k - 1) for k in range(2, 41, 2)}
-    assert told["stopped"] == "narrow enough" and told["half_width"] <= 0.9
-    assert told["half_width"] == pytest.approx(width[n]) and n == 8
-    assert manifest["seeds"] == list(range(1, 9)) and len(manifest["keys"]) == 2 * n
-    assert len(result.runs) == 2 * n == len(calls(trace)) and result.exit_status == 0
-    assert any("more seeds" in item.note for item in news)
-    assert news[-1].total == 2 * n
-    again = run_study(settings, program=PROGRAM)
-    assert again.kept == 2 * n and len(calls(trace)) == 2 * n
-    assert Store(out).manifest["seeds"] == manifest["seeds"] and not (out / "earlier").exists()
-    assert Store(out).manifest["replicates"]["stopped"] == "narrow enough"
-
-
-def test_an_interrupted_study_goes_on_with_the_seeds_it_had_added(folder, tmp_path, trace):
-    out = tmp_path / "out"
-    rule = "replicates={until_half_width:0.9,of:crime.true.all,max:40}"
-    settings = compose(folder, out, trace, "policy=lamps", "seeds=2", rule, noise=1.0)
-
-    def stop(news):
-        if news.done == 6:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_study(settings, stop, PROGRAM)
-    assert Store(out).manifest["seeds"] == [1, 2, 3, 4]
-    result = run_study(settings, program=PROGRAM)
-    assert result.kept == 6 and len(calls(trace)) == len(result.runs) == 16
-    assert not (out / "earlier").exists()
-
-
-@pytest.mark.parametrize(("changes", "orders", "seeds", "reason"), [
-    ("max:5", {"noise": 9.0}, 5, "as many seeds as allowed"),
-    ("max:40", {"noise": 0.0}, 2, "narrow enough"),
-    ("max:40", {"noise": 9.0, "lamps": "raise"}, 2, "runs failed"),
-])
-def test_seeds_end_at_the_most_or_when_runs_fail(folder, tmp_path, changes, orders, seeds, reason):
-    rule = f"replicates={{until_half_width:0.9,of:crime.true.all,{changes}}}"
-    run_study(compose(folder, tmp_path / "out", None, "policy=lamps", "seeds=2", rule,
-                      **orders),
-              program=PROGRAM)
-    manifest = Store(tmp_path / "out").manifest
-    assert len(manifest["seeds"]) == seeds and manifest["replicates"]["stopped"] == reason
-
-
-def test_an_outcome_that_runs_do_not_have_is_told(folder, tmp_path):
-    rule = "replicates={until_half_width:1,of:crime.true.al,max:4}"
-    result = run_study(compose(folder, tmp_path / "out", None, rule), program=PROGRAM)
-    assert "crime.true.all" in result.problems[0] and result.exit_status == 1
-    assert len(result.runs) == 8 and result.summary is not None
-
-
-def test_how_many_seeds_are_added():
-    rule = {"until_half_width": 1.0, "max": 30}
-    assert more_seeds([1, 2, 3, 4], 1.4, rule) == [5, 6, 7, 8]
-    assert more_seeds([3, 9, 1, 2], 9.0, rule) == [4, 5, 6, 7], "at most twice as many"
-    assert len(more_seeds(range(20), 3.0, rule)) == 10
-    assert more_seeds([7], np.inf, rule) == [1] and more_seeds([7], 0.5, rule) == []
-
-
-def test_a_half_width_is_of_seeds_within_futures(tmp_path):
-    rows = [{"scenario": name, "future": future, "seed": seed, "outcome": outcome, "group": group,
-             "value": 10.0 * future + (name == "b") * (seed + future)
-             + (name == "c") * 3.0 * seed + (outcome == "y") * 50 * seed * (name == "b")}
-            for name in "abc" for future in (1, 2) for seed in (1, 2, 3)
-            for outcome in ("x", "y") for group in ("all", "women")]
-    frame = pd.DataFrame(rows)
-    for (name, future, seed), part in frame.groupby(["scenario", "future", "seed"]):
-        record = {"key": f"{name}{future}{seed}", "scenario": name, "future": future,
-                  "seed": seed, "status": "done"}
-        Store(tmp_path).write_run(record, {"outcomes": pa.Table.from_pandas(
-            part[["outcome", "group", "value"]], preserve_index=False)})
-    Store(tmp_path).write_manifest({"scenarios": [{"name": n} for n in "abc"], "keys": []})
-    # Differences of c grow by 3 a seed: deviation 3, whatever the future adds.
-    assert half_width(tmp_path, "x") == pytest.approx(stats.t.ppf(0.95, 2) * 3 / np.sqrt(3))
-    assert half_width(tmp_path, "y") > 10 * half_width(tmp_path, "x")
 
 
 def test_an_interrupt_keeps_finished_runs(folder, tmp_path):

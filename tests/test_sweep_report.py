@@ -19,6 +19,7 @@ from citysim.report.figures.maps import change_maps
 from citysim.report.page import write_report
 from citysim.report.saving import made_for, save
 from citysim.results import open as open_study
+from made_contrasts import by_seed
 from made_results import made_world, write_study, write_sweep
 from test_report import Page
 
@@ -53,7 +54,7 @@ def model(row, seed):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = write_sweep(tmp_path_factory.mktemp("sweep"), design([1, 2]), FACTORS, model,
-                         seeds=(1,), manifest={"design": {"kind": "grid"},
+                         seeds=(1, 2), manifest={"design": {"kind": "grid"},
                                                "futures": {"kind": "latin_hypercube"}})
     write_report(folder)
     return folder
@@ -62,7 +63,7 @@ def folder(tmp_path_factory):
 def test_report_of_a_sweep_has_its_parts_without_being_asked(folder):
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     for part in ("Does it hold in other futures", "What drives the results", "24 futures",
-                 "Student\u2019s t over futures", "Options that no other beats",
+                 "Student\u2019s t over seeds and futures", "Options that no other beats",
                  "What stands when the number of comparisons", "the spread between the futures"):
         assert part in page.words, part
     assert "When it fails" not in page.words  # the slow part is left to citysim analyse
@@ -185,7 +186,7 @@ def change_map():
     district = np.asarray(world.city.places.district)
     samples[district == 0] -= 3
     samples[district == 3] += 2
-    return change_maps({"patrol": samples}, "change in crimes", world.city, "lower")
+    return change_maps({"patrol": by_seed(samples)}, "change in crimes", world.city, "lower")
 
 
 @pytest.mark.parametrize("make", [forest, change_map])

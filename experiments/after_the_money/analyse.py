@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 import citysim.results
-from citysim.analysis.contrasts import interval
 from citysim.analysis.displacement import at_treated
+from citysim.analysis.repetitions import interval
 from citysim.report.figures.style import MARKERS, QUIET, SCENARIO_COLOURS, look, new_figure
 from citysim.report.saving import save
 

@@ -2,9 +2,8 @@
 
 Runs that share future and seed share all the luck that a policy does not touch, so every
 difference is taken within a future and seed first. With one future, intervals hold the luck
-between seeds only. With several, they hold the spread between futures too: the futures, not the
-seeds inside them, are then the independent repetitions. They never say how well the model fits
-the city.
+between seeds only. With several, they hold the spread between futures too
+(:mod:`~citysim.analysis.repetitions`). They never say how well the model fits the city.
 """
 
 from __future__ import annotations
@@ -17,11 +16,9 @@ from scipy import special
 
 from citysim.analysis.measures import HEADLINE, group_kind, meaning
 from citysim.analysis.multiplicity import benjamini_hochberg, holm
+from citysim.analysis.repetitions import estimate, futures_of
 from citysim.results import Results
 from citysim.results import open as open_results
-
-LEVEL = 0.90
-"""Level of every interval, as the columns' names (``lo90``, ``hi90``) say."""
 
 COLUMNS = ("scenario", "outcome", "group", "unit", "mean", "lo90", "hi90", "diff", "diff_lo90",
            "diff_hi90", "relative", "relative_lo90", "relative_hi90", "p_better", "p_value",
@@ -44,12 +41,12 @@ def summarise(store_dir: str | Path | Results) -> pd.DataFrame:
         One row per scenario, outcome and group with the columns
 
         ``mean``, ``lo90``, ``hi90``
-            Mean over the scenario's repetitions with its 90 % interval by Student's t, in
-            ``unit``. Repetitions are the means of the futures where the scenario ran in more
-            than one, else its seeds.
+            Mean over the scenario's futures, each the mean over its seeds, in ``unit``, with its
+            90 % interval by Student's t over seeds and, where there are several, futures
+            (:func:`~citysim.analysis.repetitions.estimate`).
         ``diff``, ``diff_lo90``, ``diff_hi90``
             Mean of scenario minus baseline in the same future with the same seed, with its
-            90 % interval by Student's t over the same kind of repetitions.
+            90 % interval of the same kind.
         ``relative``, ``relative_lo90``, ``relative_hi90``
             ``diff`` and its interval as a share of the baseline's mean over the same pairs (the
             baseline taken as known); NaN where that is 0.
@@ -74,7 +71,7 @@ def summarise(store_dir: str | Path | Results) -> pd.DataFrame:
 
     Notes
     -----
-    A run missing on one side is left out of the pairing. With fewer than two repetitions,
+    A run missing on one side is left out of the pairing. With fewer than two seeds,
     intervals and chances are NaN and the note says so. A Latin hypercube or Sobol sample covers
     the futures more evenly than independent draws, which makes its intervals somewhat too wide.
     """
@@ -136,67 +133,14 @@ def paired(values: pd.DataFrame, baseline: str) -> pd.DataFrame:
     return rows.assign(diff=rows["value"] - rows["base"])
 
 
-def futures_of(frame: pd.DataFrame) -> pd.Series:
-    """The future of each row; 0 where a table has none, as older ones."""
-    if "future" not in frame:
-        return pd.Series(0, index=frame.index)
-    return frame["future"].fillna(0).astype(int)
-
-
-def by_repetition(wide: pd.DataFrame) -> pd.DataFrame:
-    """Columns (future, seed) as repetitions: means of the futures, or the seeds of the only one.
-
-    Take differences before: runs pair by future and seed.
-    """
-    if wide.columns.get_level_values(0).nunique() > 1:
-        return wide.T.groupby(level=0).mean().T
-    return wide.droplevel(0, axis=1)
-
-
-def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and 90 % half-width by Student's t along the last axis, ignoring NaN.
-
-    Parameters
-    ----------
-    samples : ndarray (..., n)
-
-    Returns
-    -------
-    mean, half, error, n : ndarray (...)
-        Mean, half-width of the interval, standard error of the mean (both NaN below two
-        values) and number of values.
-    """
-    samples = np.asarray(samples, float)
-    shape = samples.shape[:-1]
-    rows = np.repeat(np.arange(int(np.prod(shape))), samples.shape[-1])
-    found = _intervals(rows, samples.reshape(-1), int(np.prod(shape)))
-    return tuple(part.reshape(shape) for part in found)
-
-
-def _intervals(row: np.ndarray, value: np.ndarray, size: int) -> tuple:
-    """:func:`interval` of values that say which of ``size`` rows they belong to."""
-    there = np.isfinite(value)
-    row, value = row[there], value[there]
-    n = np.bincount(row, minlength=size)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(row, value, minlength=size) / n
-        squares = np.bincount(row, (value - mean[row]) ** 2, minlength=size)
-        error = np.sqrt(squares / (n - 1.0) / n)
-    error = np.where(n >= 2, error, np.nan)
-    # Equal inputs leave rounding dust, which must not look like evidence.
-    error = np.where(error <= np.abs(mean) * 8 * np.finfo(float).eps, 0.0, error)
-    half = special.stdtrit(np.maximum(n - 1, 1), 0.5 + LEVEL / 2) * error
-    return np.where(n >= 1, mean, np.nan), half, error, n
-
-
 def _estimates(pairs: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
     """Level and difference of each row of the summary, with what the tests need."""
     size = int(row.max()) + 1
-    future, level, diff = (pairs[c].to_numpy() for c in ("future", "value", "diff"))
+    future, seed, level, diff = (pairs[c].to_numpy() for c in ("future", "seed", "value", "diff"))
     base = np.where(np.isfinite(diff), pairs["base"].to_numpy(), np.nan)
-    mean, half, _, _ = _intervals(*_repetitions(row, future, level, size), size)
-    change, change_half, error, units = _intervals(*_repetitions(row, future, diff, size), size)
-    scale, _, _, _ = _intervals(*_repetitions(row, future, base, size), size)
+    mean, half, _, _ = estimate(row, future, seed, level, size)
+    change, change_half, error, freedom = estimate(row, future, seed, diff, size)
+    scale = estimate(row, future, seed, base, size).mean
     scale = np.where(scale == 0, np.nan, scale)
     ends = np.sort(np.stack([(change - change_half) / scale, (change + change_half) / scale]),
                    axis=0)
@@ -208,29 +152,15 @@ def _estimates(pairs: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
         "mean": mean, "lo90": mean - half, "hi90": mean + half, "diff": change,
         "diff_lo90": change - change_half, "diff_hi90": change + change_half,
         "relative": change / scale, "relative_lo90": ends[0], "relative_hi90": ends[1],
-        "n": n, "futures": futures.to_numpy(), "error": error, "units": units})
-
-
-def _repetitions(row: np.ndarray, future: np.ndarray, value: np.ndarray,
-                 size: int) -> tuple[np.ndarray, np.ndarray]:
-    """What counts as independent: means of the futures where there are several, else seeds."""
-    there = np.isfinite(value)
-    row, future, value = row[there], future[there], value[there]
-    means = pd.Series(value).groupby([row, future]).mean()
-    rows_of_means = means.index.get_level_values(0).to_numpy(int)
-    several = np.bincount(rows_of_means, minlength=size) > 1
-    single = ~several[row]
-    keep = several[rows_of_means]
-    return (np.concatenate([row[single], rows_of_means[keep]]).astype(int),
-            np.concatenate([value[single], means.to_numpy()[keep]]))
+        "n": n, "futures": futures.to_numpy(), "error": error, "freedom": freedom})
 
 
 def _notes(frame: pd.DataFrame, runs: np.ndarray, is_base: np.ndarray) -> np.ndarray:
-    pairs, units = frame["n"].to_numpy(), frame["units"].to_numpy()
-    same = (frame["diff"].to_numpy() == 0) & (frame["error"].to_numpy() == 0)
+    pairs, error = frame["n"].to_numpy(), frame["error"].to_numpy()
+    same = (frame["diff"].to_numpy() == 0) & (error == 0)
     unpaired = [f"{a - b} of {a} runs have no partner" if a > b else ""
                 for a, b in zip(runs, pairs, strict=True)]
-    return np.select([units < 2, is_base, same],
+    return np.select([np.isnan(error), is_base, same],
                      ["fewer than two seeds in common: no interval", "baseline",
                       "equal to the baseline in every seed"], unpaired)
 
@@ -241,7 +171,7 @@ def _chance(frame: pd.DataFrame) -> np.ndarray:
     gain = sign * frame["diff"].to_numpy()
     se = frame["error"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = special.stdtr(np.maximum(frame["units"].to_numpy() - 1, 1), gain / se)
+        p = special.stdtr(frame["freedom"].to_numpy(), gain / se)
     p = np.where((se == 0) & (gain != 0), (gain > 0).astype(float), p)
     return np.where((se == 0) & (gain == 0) | np.isnan(gain), np.nan, p)
 
@@ -250,7 +180,7 @@ def _two_sided(frame: pd.DataFrame) -> np.ndarray:
     """p-value of no mean difference; NaN where there is no spread to test against."""
     se = frame["error"].where(frame["error"] > 0).to_numpy()
     t = np.abs(frame["diff"].to_numpy()) / se
-    return 2 * special.stdtr(np.maximum(frame["units"].to_numpy() - 1, 1), -t)
+    return 2 * special.stdtr(frame["freedom"].to_numpy(), -t)
 
 
 def shown(low: float, high: float) -> bool:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from citysim.analysis.contrasts import LEVEL, futures_of, interval
 from citysim.analysis.measures import COST, CRIME_COUNTS, SAFETY, first_present
+from citysim.analysis.repetitions import LEVEL, futures_of, over_runs
 from citysim.results import Results
 
 CRIMES_AVOIDED = "crimes avoided"
@@ -16,13 +16,15 @@ SAFE_POINTS = "more percentage points of residents who feel safe after dark"
 _PERCENT = 100.0
 
 
-def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float, float]:
+def fieller(numerator: np.ndarray | pd.Series, denominator: np.ndarray | pd.Series
+            ) -> tuple[float, float, float]:
     """Ratio of two paired means with its 90 % interval by Fieller's theorem.
 
     Parameters
     ----------
-    numerator, denominator : ndarray (n,)
-        Paired values, one per repetition.
+    numerator, denominator : ndarray (n,) or pandas.Series
+        Paired values, one per seed of one future; or series by (future, seed), averaged as in
+        :func:`~citysim.analysis.repetitions.estimate`.
 
     Returns
     -------
@@ -35,20 +37,30 @@ def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, floa
     The set of all r for which mean(numerator - r denominator) has zero in its own t interval
     (Fieller 1954). Chosen over the bootstrap because eight seeds are too few to resample.
     """
-    a, b = np.asarray(numerator, float), np.asarray(denominator, float)
-    n = len(a)
-    if n < 2 or b.mean() == 0:
-        return (a.mean() / b.mean() if n and b.mean() else np.nan), np.nan, np.nan
-    covariance = np.cov(a, b) / n
-    t2 = special.stdtrit(n - 1, 0.5 + LEVEL / 2) ** 2
+    a, b = _by_seed(numerator), _by_seed(denominator)
+    # The sum tells the covariance: V(a + b) = V(a) + 2 V(a, b) + V(b).
+    means, _, errors, freedom = over_runs(pd.concat([a, b, a + b], axis=1).T)
+    over, under, _ = means
+    if not len(a) or under == 0:
+        return np.nan, np.nan, np.nan
+    squares = errors ** 2
+    t2 = special.stdtrit(freedom[:2].min(), 0.5 + LEVEL / 2) ** 2
     # Roots of (a - r b)^2 = t^2 (Vaa - 2 r Vab + r^2 Vbb).
-    square = b.mean() ** 2 - t2 * covariance[1, 1]
-    linear = a.mean() * b.mean() - t2 * covariance[0, 1]
-    constant = a.mean() ** 2 - t2 * covariance[0, 0]
-    if square <= 0:
-        return a.mean() / b.mean(), np.nan, np.nan
+    square = under ** 2 - t2 * squares[1]
+    linear = over * under - t2 * (squares[2] - squares[0] - squares[1]) / 2
+    constant = over ** 2 - t2 * squares[0]
+    if not square > 0:
+        return over / under, np.nan, np.nan
     root = np.sqrt(max(linear ** 2 - square * constant, 0.0))
-    return a.mean() / b.mean(), (linear - root) / square, (linear + root) / square
+    return over / under, (linear - root) / square, (linear + root) / square
+
+
+def _by_seed(values: np.ndarray | pd.Series) -> pd.Series:
+    """Values of independent repetitions as seeds of one future."""
+    if isinstance(values, pd.Series):
+        return values
+    runs = pd.MultiIndex.from_product([[0], range(len(values))], names=["future", "seed"])
+    return pd.Series(np.asarray(values, float), runs)
 
 
 def cost_per_unit(study: Results, residents: float | None = None) -> pd.DataFrame:
@@ -74,9 +86,8 @@ def cost_per_unit(study: Results, residents: float | None = None) -> pd.DataFram
     Notes
     -----
     Crimes avoided come from the summed hazard of the window where it is recorded
-    (``crime.count.hazard``), else from the count of true crimes. Repetitions are means of the
-    futures where a scenario ran in several, else seeds, as in
-    :func:`~citysim.analysis.contrasts.summarise`.
+    (``crime.count.hazard``), else from the count of true crimes. Intervals are over seeds and
+    futures, as in :func:`~citysim.analysis.contrasts.summarise`; ``n`` counts pairs of runs.
     """
     values = study.table("outcomes", [COST, SAFETY, *CRIME_COUNTS])
     if len(values):
@@ -112,21 +123,21 @@ def _gains(study: Results, values: pd.DataFrame, residents: float | None) -> lis
 def _one(name: str, baseline: str, cost: pd.Series, gain: pd.Series, sign: float) -> dict:
     """Gain, extra cost and their ratio for one scenario."""
     change = sign * _paired(gain, name, baseline)
-    mean, half, _, n = interval(change.to_numpy())
-    row = {"extra_cost": np.nan, "gain": float(mean), "gain_lo90": float(mean - half),
-           "gain_hi90": float(mean + half), "n": int(n), "per_unit": np.nan,
+    mean, half = (float(part[0]) for part in over_runs(change)[:2])
+    row = {"extra_cost": np.nan, "gain": mean, "gain_lo90": mean - half,
+           "gain_hi90": mean + half, "n": len(change), "per_unit": np.nan,
            "per_unit_lo90": np.nan, "per_unit_hi90": np.nan}
     extra = _paired(cost, name, baseline)
     both = change.index.intersection(extra.index)
     if not len(both):
         return {**row, "status": "no cost recorded"}
     extra, change = extra[both], change[both]
-    row["extra_cost"] = float(extra.mean())
+    row["extra_cost"] = float(over_runs(extra).mean[0])
     if not row["gain_lo90"] > 0:
         return {**row, "status": "loss shown" if row["gain_hi90"] < 0 else "no gain shown"}
     if row["extra_cost"] <= 0:
         return {**row, "status": "no extra cost"}
-    ratio, low, high = fieller(extra.to_numpy(), change.to_numpy())
+    ratio, low, high = fieller(extra, change)
     return {**row, "per_unit": ratio, "per_unit_lo90": low, "per_unit_hi90": high,
             "status": "gain shown"}
 
@@ -150,11 +161,8 @@ def _count_events(study: Results) -> pd.Series:
 
 
 def _paired(values: pd.Series, name: str, baseline: str) -> pd.Series:
-    """Scenario minus baseline by repetition: the common futures, or the seeds of the only one."""
+    """Scenario minus baseline by future and seed."""
     there = values.index.get_level_values(0) if len(values) else []
     if name not in there or baseline not in there:
-        return pd.Series(dtype=float)
-    change = (values[name] - values[baseline]).dropna()
-    if change.index.get_level_values(0).nunique() > 1:
-        return change.groupby(level=0).mean()
-    return change.droplevel(0)
+        return pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []]))
+    return (values[name] - values[baseline]).dropna()

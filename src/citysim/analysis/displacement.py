@@ -12,14 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from citysim.analysis.contrasts import interval
 from citysim.analysis.costs import fieller
+from citysim.analysis.repetitions import over_runs
 from citysim.config.errors import InputError
 from citysim.results import Results
 
 TREATED, RING, REST, CITY = ZONES = ("treated", "ring", "rest", "city")
 OUTCOMES = ("crime.hazard.all", "crime.hazard.property", "crime.hazard.violence")
 _FLAG = "policy.treated"
+_RUN = ["future", "seed"]
 
 
 def displacement_quotient(treated: tuple, buffer: tuple, control: tuple):
@@ -99,7 +100,7 @@ def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: floa
         base). ``moved_next_door`` is the rise of the ring per unit prevented among the treated,
         ``moved`` that of everywhere else, ring and rest; negative where others gain too.
         ``quotient`` is the weighted displacement quotient with the rest of the city as control.
-        All three are ratios of means over the repetitions with Fieller's interval, NaN where no
+        All three are ratios of means over the runs with Fieller's interval, NaN where no
         fall among the treated can be shown. ``n``: pairs of runs.
 
     Raises
@@ -125,7 +126,8 @@ def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: floa
                 rows.append({"scenario": name, "outcome": outcome,
                              "places_treated": np.mean([(zone[i] == 0).sum() for i in own]),
                              "places_ring": np.mean([(zone[i] == 1).sum() for i in own]),
-                             **_estimates(_by_repetition(runs.loc[own], sides)),
+                             **_estimates(np.array([sides[i] for i in own]),
+                                          pd.MultiIndex.from_frame(runs.loc[own, _RUN])),
                              "n": len(own)})
     return pd.DataFrame(rows)
 
@@ -209,21 +211,14 @@ def _sides(zone: np.ndarray, option: np.ndarray, base: np.ndarray) -> np.ndarray
     return np.vstack((found, found.sum(axis=0)))
 
 
-def _by_repetition(runs: pd.DataFrame, sides: dict[int, np.ndarray]) -> np.ndarray:
-    """Sides of the runs (n, 4, 2): one per seed, or means of the futures where there are more."""
-    found = np.array([sides[i] for i in runs.index])
-    futures = runs["future"].to_numpy()
-    if len(np.unique(futures)) < 2:
-        return found
-    return np.array([found[futures == f].mean(axis=0) for f in np.unique(futures)])
-
-
-def _estimates(sides: np.ndarray) -> dict[str, float]:
-    base, change = sides[..., 0], sides[..., 1] - sides[..., 0]
-    mean, half, _, _ = interval(change.T)
+def _estimates(sides: np.ndarray, runs: pd.MultiIndex) -> dict[str, float]:
+    """Levels, changes and ratios from the sides (runs, 4, 2) of runs, by future and seed."""
+    base, change = (pd.DataFrame(part, runs).T for part in (sides[..., 0], np.diff(sides)[..., 0]))
+    mean, half, _, _ = over_runs(change)
+    levels = over_runs(base).mean
     row: dict[str, float] = {}
     for k, name in enumerate(ZONES):
-        level = base[:, k].mean()
+        level = levels[k]
         row[f"{name}_base"] = level
         for suffix, value in (("", mean[k]), ("_lo90", mean[k] - half[k]),
                               ("_hi90", mean[k] + half[k])):
@@ -231,14 +226,14 @@ def _estimates(sides: np.ndarray) -> dict[str, float]:
             row[f"{name}_share{suffix}"] = value / level if level else np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         weighed = sides[:, :2] / sides[:, 2:3]
-    weighed = weighed[..., 1] - weighed[..., 0]
-    row |= _ratio("moved_next_door", -change[:, 1], change[:, 0])
-    row |= _ratio("moved", -change[:, 1] - change[:, 2], change[:, 0])
-    return row | _ratio("quotient", weighed[:, 1], weighed[:, 0])
+    weighed = pd.DataFrame(np.diff(weighed)[..., 0], runs).T
+    row |= _ratio("moved_next_door", -change.loc[1], change.loc[0])
+    row |= _ratio("moved", -change.loc[1] - change.loc[2], change.loc[0])
+    return row | _ratio("quotient", weighed.loc[1], weighed.loc[0])
 
 
-def _ratio(name: str, elsewhere: np.ndarray, treated: np.ndarray) -> dict[str, float]:
+def _ratio(name: str, elsewhere: pd.Series, treated: pd.Series) -> dict[str, float]:
     """Ratio of means with its interval; NaN where no fall among the treated can be shown."""
-    mean, half, _, _ = interval(treated)
-    found = fieller(elsewhere, treated) if mean + half < 0 else (np.nan,) * 3
+    mean, half, _, _ = over_runs(treated)
+    found = fieller(elsewhere, treated) if mean[0] + half[0] < 0 else (np.nan,) * 3
     return dict(zip((name, f"{name}_lo90", f"{name}_hi90"), found, strict=True))

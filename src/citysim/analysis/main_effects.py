@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from citysim.analysis.contrasts import by_repetition, futures_of, interval
 from citysim.analysis.points import LEVER, Points
+from citysim.analysis.repetitions import futures_of, over_runs
 from citysim.config.errors import InputError
 from citysim.results import Results
 
@@ -20,7 +20,7 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
     """Mean of each value of each lever over all values of the other levers.
 
     Differences are taken within a future and seed, and averaged over the other levers there;
-    intervals are over the repetitions.
+    intervals are over seeds and futures (:mod:`~citysim.analysis.repetitions`).
 
     Parameters
     ----------
@@ -122,8 +122,7 @@ def by_period(study: Results, outcomes: Sequence[str], days: int = 365) -> pd.Da
 
 def _difference(name: str, relative: str, value: pd.Series, base: pd.Series) -> dict[str, float]:
     """Paired difference of two series by (future, seed), and the same over the base's mean."""
-    change = by_repetition((value - base).to_frame().T).to_numpy()
-    mean, half, _, _ = (part[0] for part in interval(change))
+    mean, half, _, _ = (part[0] for part in over_runs(value - base))
     level = base.mean() or np.nan
     ends = {"": mean, "_lo90": mean - half, "_hi90": mean + half}
     return {**{name + end: v for end, v in ends.items()},

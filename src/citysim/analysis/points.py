@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from citysim.analysis.contrasts import futures_of
+from citysim.analysis.repetitions import futures_of
 from citysim.results import Results
 
 LEVER, UNCERTAINTY = "lever", "uncertainty"

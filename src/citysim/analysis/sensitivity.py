@@ -11,8 +11,8 @@ from scipy import special, stats
 
 from citysim.analysis.cases import EFFECT, Cases
 from citysim.analysis.cases import LEVEL as OUTCOME
-from citysim.analysis.contrasts import LEVEL
 from citysim.analysis.points import Factor, Points
+from citysim.analysis.repetitions import LEVEL
 
 COLUMNS = ("outcome", "of", "option", "factor", "role", "measure", "value", "lo90", "hi90", "n",
            "unit")

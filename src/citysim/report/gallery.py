@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from citysim.analysis.contrasts import by_repetition
 from citysim.analysis.measures import (
     COST,
     CRIME,
@@ -187,15 +186,15 @@ def _changes(m: Material) -> Iterator[tuple]:
                                     meaning(outcome).better), False)
 
 
-def _place_changes(m: Material, places: pd.DataFrame, outcome: str) -> dict[str, np.ndarray]:
-    """Paired change by scenario, as places by repetitions."""
+def _place_changes(m: Material, places: pd.DataFrame, outcome: str) -> dict[str, pd.DataFrame]:
+    """Paired change by scenario, as places by (future, seed)."""
     base = _scaled(m, places, outcome, m.study.baseline)
     changes = {}
     for scenario in m.scenarios[1:]:
         own = _scaled(m, places, outcome, scenario)
         runs = own.columns.intersection(base.columns)
         if len(runs) > 1:
-            changes[scenario] = by_repetition(own[runs] - base[runs]).to_numpy()
+            changes[scenario] = own[runs] - base[runs]
     return changes
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from citysim.analysis.contrasts import futures_of, summarise, who_gains
+from citysim.analysis.contrasts import summarise, who_gains
 from citysim.analysis.costs import cost_per_unit
 from citysim.analysis.leading import leading
 from citysim.analysis.measures import SAFETY, TRUST
+from citysim.analysis.repetitions import futures_of
 from citysim.analysis.sweep import Sweep, analyse, write
 from citysim.analysis.wording import capital, listing, scenario_label
 from citysim.report import sections, sweep_sections
@@ -154,7 +155,7 @@ def _basis(m: Material) -> str:
 def _results(m: Material, figures: list[Plate]) -> str:
     if not len(m.summary):
         return ""
-    reading = _READING.format(repetitions="futures" if _many_futures(m) else "seeds")
+    reading = _READING.format(repetitions="seeds and futures" if _many_futures(m) else "seeds")
     return ("<h2>What changes</h2>"
             f"<p>{reading}</p>" + sections.main_table(m.summary, m.scenarios)
             + '<p class="note">\u25bc falls, \u25b2 rises, = no difference can be shown. Blue '

@@ -26,7 +26,8 @@ class Program:
     write_report
         ``(folder, world) -> path``.
     half_width
-        ``(folder, outcome) -> float``: of the least certain contrast so far.
+        ``(folder, outcome) -> (half, floor)``: of the least certain contrast so far, and what more
+        seeds would leave of it.
     main_table
         ``(summary, runs)`` -> what the terminal shows at the end.
     """

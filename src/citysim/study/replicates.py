@@ -10,6 +10,7 @@ from typing import Any
 NARROW = "narrow enough"
 MOST = "as many seeds as allowed"
 FAILED = "runs failed"
+APART = "the futures differ by more than that: more of them would narrow it, more seeds would not"
 
 
 def seeds_so_far(settings, manifest: Mapping[str, Any], study: str) -> list[int]:
@@ -29,34 +30,39 @@ def seeds_so_far(settings, manifest: Mapping[str, Any], study: str) -> list[int]
     return list(added) if settings.replicates and set(own) < set(added) else own
 
 
-def more_seeds(seeds: Sequence[int], half_width: float, rule: Mapping[str, Any]) -> list[int]:
-    """Seeds to add, none when the interval is narrow enough or there are as many as allowed.
+def more_seeds(seeds: Sequence[int], half: float, floor: float,
+               rule: Mapping[str, Any]) -> list[int]:
+    """Seeds to add; none when the interval is narrow enough, or cannot be made so.
 
-    Intervals shrink with the root of the number of seeds; but a width from few seeds is itself
-    uncertain, so their number at most doubles before the next look.
+    The part of a variance that is luck shrinks with the number of seeds; the spread between
+    futures stays. A width from few seeds is itself uncertain, so their number at most doubles
+    before the next look.
 
     Parameters
     ----------
     seeds
         Those that ran.
-    half_width
-        Of the least certain contrast; not finite while there are too few pairs.
+    half, floor
+        Half width of the least certain contrast, not finite while there are too few pairs, and
+        what would be left of it with any number of seeds.
     rule
         ``until_half_width`` and ``max``, as in the study's ``replicates``.
     """
-    n = len(seeds)
-    if half_width <= rule["until_half_width"] or n >= rule["max"]:
+    n, wish = len(seeds), rule["until_half_width"]
+    if half <= wish or floor >= wish or n >= rule["max"]:
         return []
     wanted = n + 1
-    if math.isfinite(half_width):
-        wanted = max(wanted, math.ceil(n * (half_width / rule["until_half_width"]) ** 2))
+    if math.isfinite(half):
+        wanted = max(wanted, math.ceil(n * (half**2 - floor**2) / (wish**2 - floor**2)))
     taken = set(seeds)
     unused = (seed for seed in count(1) if seed not in taken)
     return list(islice(unused, min(wanted, 2 * n, rule["max"]) - n))
 
 
-def reason(half_width: float, failed: bool, rule: Mapping[str, Any]) -> str:
+def reason(half: float, floor: float, failed: bool, rule: Mapping[str, Any]) -> str:
     """Why no more seeds are added."""
-    if half_width <= rule["until_half_width"]:
+    if half <= rule["until_half_width"]:
         return NARROW
-    return FAILED if failed else MOST
+    if failed:
+        return FAILED
+    return APART if floor >= rule["until_half_width"] else MOST

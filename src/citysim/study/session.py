@@ -201,17 +201,19 @@ class Session:
         if not rule or self.stopped:
             return []
         try:
-            half = resolve(self.program.half_width)(self.store.folder, rule["of"])
+            half, floor = resolve(self.program.half_width)(self.store.folder, rule["of"])
         except InputError as error:
             self.problems.append(f"no seeds were added: {error}")
             return []
         seeds, failed = self._manifest["seeds"], bool(self._failed)
-        added = [] if failed else more_seeds(seeds, half, rule)
-        told = {**rule, "half_width": half if half < float("inf") else None, "seeds": len(seeds)}
+        added = [] if failed else more_seeds(seeds, half, floor, rule)
+        told = {**rule, "half_width": half if half < float("inf") else None, "floor": floor,
+                "seeds": len(seeds)}
         if added:
-            self.tell_phase("runs", note=f"half width {half:.3g} with {len(seeds)} seeds, "
-                            f"{rule['until_half_width']:g} wanted: {len(added)} more seeds")
+            then = f"{len(added)} more seeds"
         else:
-            told["stopped"] = reason(half, failed, rule)
+            then = told["stopped"] = reason(half, floor, failed, rule)
+        self.tell_phase("runs", note=f"half width {half:.3g} with {len(seeds)} seeds, "
+                        f"{rule['until_half_width']:g} wanted: {then}")
         self._manifest["replicates"] = told
         return added

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from citysim.analysis.contrasts import futures_of, interval
+from citysim.analysis.repetitions import futures_of, over_runs
 from citysim.analysis.wording import scenario_label
 from citysim.report.figures.style import (
     AMOUNT,
@@ -72,13 +72,13 @@ def level_maps(panels: list[dict], city) -> Figure:
     return fig
 
 
-def change_maps(changes: dict[str, np.ndarray], label: str, city, better: str | None) -> Figure:
+def change_maps(changes: dict[str, pd.DataFrame], label: str, city, better: str | None) -> Figure:
     """Maps of the change against the baseline, one per scenario, on one scale.
 
     Parameters
     ----------
     changes
-        By scenario, the paired differences as an array (places, repetitions).
+        By scenario, the paired differences as a frame of places by (future, seed).
     label
         Label of the colour bar, with unit.
     city
@@ -100,7 +100,7 @@ def change_maps(changes: dict[str, np.ndarray], label: str, city, better: str | 
         axes = fig.subplots(rows, columns, squeeze=False)
         means, clear = {}, {}
         for name, samples in changes.items():
-            mean, half, _, _ = interval(samples)
+            mean, half, _, _ = over_runs(samples)
             means[name], clear[name] = mean, np.abs(mean) > half
         seen = np.concatenate([np.abs(means[n][clear[n]]) for n in changes])
         reach = float(np.percentile(seen, _TOP)) if len(seen) else 1.0

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from citysim.analysis.contrasts import by_repetition, futures_of, interval
 from citysim.analysis.measures import meaning
+from citysim.analysis.repetitions import futures_of, over_runs
 from citysim.analysis.wording import is_share, scenario_label
 from citysim.report.figures.style import colours, legend_above, look, new_figure, zero_line
 
@@ -73,7 +73,7 @@ def _weekly(rows: pd.DataFrame) -> pd.DataFrame:
 def _line(ax: Axes, frame: pd.DataFrame, colour: str, label: str | None) -> None:
     if not len(frame.columns):
         return
-    mean, half, _, _ = interval(by_repetition(frame).to_numpy(float))
+    mean, half, _, _ = over_runs(frame)
     half = np.nan_to_num(half)
     weeks = (frame.index.to_numpy(float) + 1) / WEEK
     ax.fill_between(weeks, mean - half, mean + half, color=colour, alpha=0.18, linewidth=0)
