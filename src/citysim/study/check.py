@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from citysim.config.errors import InputError
+from citysim.config.errors import InputError, closest_match
 from citysim.config.factors import paths_of
 from citysim.config.settings import Settings
 from citysim.study.factors import place_of
@@ -34,15 +34,23 @@ def check_inputs(settings: Settings) -> None:
 
 
 def _check_outcome(settings: Settings) -> None:
-    """Refuse a rule for more seeds that looks at an outcome which nothing measures."""
-    from citysim.outcomes.registry import describe
+    """Refuse a rule for more seeds that looks at an outcome which not every scenario has."""
+    from citysim.outcomes.record import TOTALS
+    from citysim.outcomes.registry import all_measures
 
-    if settings.replicates:
-        try:
-            describe(settings.replicates["of"])
-        except InputError as error:
-            raise InputError(error.message, where=place_of(settings, "replicates.of"),
-                             allowed=error.allowed, closest=error.closest) from None
+    if not settings.replicates:
+        return
+    wanted, members = settings.replicates["of"], (*settings.offences, *TOTALS)
+    # Dose and reach are of policies; doing nothing has none to compare with.
+    families = {key: [key + m for m in members] if key.endswith(".") else [key]
+                for key in all_measures() if not key.startswith("policy.")}
+    known = [outcome for ids in families.values() for outcome in ids]
+    if wanted not in known:
+        own = next((ids for key, ids in families.items()
+                    if key.endswith(".") and wanted.startswith(key)), sorted(families))
+        raise InputError(f"no outcome '{wanted}' that every scenario has",
+                         where=place_of(settings, "replicates.of"), allowed=own,
+                         closest=closest_match(wanted, known))
 
 
 def _place(settings: Settings, where: str) -> str:
