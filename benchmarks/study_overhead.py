@@ -93,7 +93,7 @@ def report(folder, world):
 
 def settings_for(folder: str, runs: int, seconds: float, many: bool):
     """A study of so many runs: four options by seeds, or as many points of a sample."""
-    words = ["experiment=smoke", f"output_dir={folder}", "executor=local"]
+    words = ["experiment=smoke", f"output_dir={folder}", "executor=local", "parameters=point"]
     if many:
         words += ["policy=[]", "seeds=1", "scenarios={option:{}}",
                   f"uncertainties={{{SECONDS}:{{low:0.3,high:3}}}}",

@@ -1,7 +1,5 @@
-"""Calibration: ensembles that studies draw from, the emulator, waves that close in on targets."""
+"""Calibration: the emulator, waves that close in on targets, the ensemble that comes out."""
 
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,147 +7,15 @@ import yaml
 from scipy.optimize import brentq
 from scipy.stats import qmc
 
-import study_stub
 from citysim import compose as compose_shipped
 from citysim.cli.main import main
 from citysim.config.compose import compose_study
-from citysim.config.ensembles import ensemble_of
 from citysim.config.errors import InputError
-from citysim.config.lookup import groups
 from citysim.evidence.calibration import emulator as em
 from citysim.evidence.calibration import fit as fitting
 from citysim.evidence.calibration.plan import plan_file, read_plan
 from citysim.evidence.calibration.waves import Wave, values_of
 from citysim.study.design import runs_of
-from citysim.study.run import run_study
-from citysim.study.store import Store
-from study_stub import compose, write_configs
-
-ROOT = Path(__file__).resolve().parents[1]
-SATURATION, WEIGHT = "model.guardianship.saturation", "offences.robbery.weight"
-POINTS = [[0.5, 1.0], [0.6, 2.0], [0.9, 3.0]]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """The stub's configuration with an ensemble for the village."""
-    configs = write_configs(tmp_path / "configs")
-    write_ensemble(configs / "parameters/village.yaml")
-    return configs
-
-
-def write_ensemble(file, **changes):
-    content = {"city": "village", "paths": [SATURATION, WEIGHT], "points": POINTS} | changes
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return file
-
-
-# --- studies that draw from an ensemble
-
-def test_by_default_parameters_are_as_configured_and_keys_stay(folder, tmp_path):
-    plain = compose(folder, tmp_path / "out")
-    assert plain.parameters == "point" and ensemble_of(plain) is None
-    hamlet = compose(folder, tmp_path / "out", None, "city=hamlet", "parameters=null")
-    assert ensemble_of(hamlet) is None  # it has none
-    assert [r.key for r in runs_of(hamlet)] == \
-        [r.key for r in runs_of(compose(folder, tmp_path / "out", None, "city=hamlet"))]
-
-
-@pytest.mark.parametrize("word", ["null", "village"])
-def test_each_seed_draws_a_point_and_all_its_scenarios_share_it(folder, tmp_path, word):
-    settings = compose(folder, tmp_path / "out", None, f"parameters={word}", "seeds=[1,2,3,4,11]")
-    drawn = {}
-    for run in runs_of(settings):
-        drawn.setdefault(run.seed, set()).add(
-            (run.settings.model.guardianship.saturation, run.settings.offences.robbery.weight))
-    assert all(len(points) == 1 for points in drawn.values())
-    assert [list(*points) for points in drawn.values()] == \
-        [POINTS[0], POINTS[1], POINTS[2], POINTS[0], POINTS[1]]
-
-
-def test_a_seed_whose_point_is_what_is_configured_has_the_same_runs(folder, tmp_path):
-    plain = compose(folder, tmp_path / "out", None, "seeds=[1,2]")
-    write_ensemble(folder / "parameters/same.yaml", points=[[0.7, 1.6], [0.6, 1.6]])
-    drawn = runs_of(plain.replace({"parameters": "same"}))
-    keys = {(r.scenario.name, r.seed): r.key for r in runs_of(plain)}
-    same = {r.seed: r.key == keys[r.scenario.name, r.seed] for r in drawn}
-    assert same == {1: True, 2: False}
-
-
-def test_what_a_study_sets_itself_is_not_drawn(folder, tmp_path):
-    out = tmp_path / "out"
-    by_hand = compose(folder, out, None, "parameters=null", f"{WEIGHT}=1.6")
-    assert {r.settings.offences.robbery.weight for r in runs_of(by_hand)} == {1.6}
-    assert {r.settings.model.guardianship.saturation for r in runs_of(by_hand)} == {0.5, 0.6}
-    scenarios = compose(folder, out, None, "parameters=null").replace(
-        {"scenarios": {"no_action": {}, "other": {"policies": ["lamps"], "set": {WEIGHT: 9.0}}}})
-    found = {(r.scenario.name, r.seed): r.settings.offences.robbery.weight
-             for r in runs_of(scenarios)}
-    assert found == {("no_action", 1): 1.0, ("no_action", 2): 2.0,
-                     ("other", 1): 9.0, ("other", 2): 9.0}
-    study = folder / "experiment/main.yaml"
-    study.write_text(study.read_text() + "offences:\n  robbery:\n    weight: 1.7\n")
-    assert {r.settings.offences.robbery.weight
-            for r in runs_of(compose(folder, out, None, "parameters=null"))} == {1.7}
-
-
-def test_a_study_runs_with_what_was_drawn_and_tells_it(folder, tmp_path):
-    settings = compose(folder, tmp_path / "out", None, "parameters=village", "executor=serial",
-                       "policy=[]", "seeds=2")
-    result = run_study(settings, program=study_stub.PROGRAM)
-    assert result.exit_status == 0
-    store = Store(result.folder)
-    table = store.read("outcomes")
-    table = table[table["outcome"] == "saturation"]
-    assert dict(zip(table["seed"], table["value"], strict=True)) == {1: 0.5, 2: 0.6}
-    told = {r.seed: json.loads(r.parameters)["set"] for r in result.runs.itertuples()}
-    assert told == {1: dict(zip([SATURATION, WEIGHT], POINTS[0], strict=True)),
-                    2: dict(zip([SATURATION, WEIGHT], POINTS[1], strict=True))}
-    entry = store.manifest["ensemble"]
-    assert (entry["name"], entry["points"], entry["city"]) == ("village", 3, "village")
-
-
-@pytest.mark.parametrize("changes, message", [
-    ({"points": [[0.5]]}, "point 1 does not have 2 values"),
-    ({"points": []}, "holds no points"),
-    ({"points": [["high", 1.0]]}, "not accepted"),
-    ({"paths": [SATURATION, SATURATION]}, "different parameters"),
-    ({"paths": [SATURATION, "offences.robbery.wieght"]}, "wieght"),
-    ({"pionts": []}, "unknown key 'pionts'"),
-])
-def test_a_wrong_ensemble_is_refused_with_its_file(folder, tmp_path, changes, message):
-    write_ensemble(folder / "parameters/wrong.yaml", **changes)
-    with pytest.raises(InputError, match=message) as refused:
-        runs_of(compose(folder, tmp_path / "out", None, "parameters=wrong"))
-    assert "wrong.yaml" in refused.value.where
-
-
-def test_an_unknown_ensemble_is_refused_with_the_nearest_one(folder, tmp_path):
-    with pytest.raises(InputError) as refused:
-        runs_of(compose(folder, tmp_path / "out", None, "parameters=vilage"))
-    assert refused.value.closest == "village" and "point" in refused.value.allowed
-    with pytest.raises(InputError, match="no file"):
-        runs_of(compose(folder, tmp_path / "out", None, "parameters=elsewhere/x.yaml"))
-
-
-def test_folders_of_data_are_no_groups_of_options():
-    assert not {"parameters", "calibration"} & set(groups(ROOT / "configs"))
-
-
-@pytest.mark.parametrize("file", sorted((ROOT / "configs/parameters").glob("*.yaml")),
-                         ids=lambda file: file.stem)
-def test_shipped_ensembles_fit_the_shipped_parameters_and_their_ranges(file):
-    settings = compose_study([f"city={file.stem}", "experiment=single", "parameters=null"])
-    found, plan = ensemble_of(settings), read_plan(plan_file("default"), settings)
-    assert Path(found.file) == file and found.city == file.stem
-    ranges = {prior.path: (prior.low, prior.high) for prior in plan.priors}
-    for row in found.points:
-        for path, value in zip(found.paths, row, strict=True):
-            low, high = ranges[path]
-            assert low * 0.999 <= value <= high * 1.001
-    assert len(set(found.points)) == len(found.points) >= 8
-
 
 # --- the emulator
 

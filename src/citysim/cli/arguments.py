@@ -28,7 +28,7 @@ usage
   citysim evidence measure FILE      the same measures of real crimes; --streets FILE, and
                                      --time, --offence, --x, --y name columns
   citysim calibrate city=NAME        levels of a city fitted to published facts; --keep writes the
-                                     ensemble where studies find it with parameters=null
+                                     ensemble where the studies of this city draw from it
   citysim city describe [key=value]  print and draw what a city contains
   citysim list [KIND]                experiments, cities, policies, offences or levers
   citysim -m [key=A,B ...]           one study per combination (plain Hydra multirun)
@@ -39,6 +39,7 @@ words used everywhere
   policy=NAME       one policy, or several: policy=[A,B]
   seeds=N           how many paired repetitions, or a list: seeds=[1,2,3]
   days=N            days that are evaluated
+  parameters=point  as configured, where seeds would draw from the city's calibrated ensemble
   executor=ray      on a cluster, with executor.address=HOST:PORT, or on this machine
   output_dir=DIR    where results go (default outputs/<study>)
   model.x.y=VALUE   any parameter of the files in configs/

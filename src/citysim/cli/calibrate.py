@@ -57,7 +57,8 @@ def calibrate(words: list[str], config_path: str | None = None) -> int:
         write_ensemble(file, found, settings, words)
     _show(found, console)
     tell(f"\nensemble of {len(found.points)} points ({found.rejected} rejected): {files[-1]}; "
-         f"draw from it with parameters={'null' if wanted.keep else files[-1]}")
+         + (f"studies of {city} draw from it" if wanted.keep
+            else f"draw from it with parameters={files[-1]}"))
     missed = fitting.unmet(found)
     if missed:
         tell("not met: " + ", ".join(missed))

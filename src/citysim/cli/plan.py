@@ -10,6 +10,7 @@ from rich.table import Table
 
 from citysim.cli.study import console_for
 from citysim.config.compose import compose_study
+from citysim.config.ensembles import ensemble_of
 from citysim.config.errors import InputError
 from citysim.config.settings import Settings
 from citysim.study.design import Run
@@ -49,6 +50,7 @@ def _size(settings: Settings, runs: list[Run], done: set[str], sweep: Sweep) -> 
     if sweep.factors:
         lines.append(f"  {len(sweep.options):,} options in {futures:,} futures; "
                      + _designs(settings, sweep))
+    lines.append("  " + _drawn(settings))
     if settings.replicates:
         rule = settings.replicates
         lines.append(f"  more seeds until the interval of {rule['of']} is no wider than "
@@ -57,6 +59,14 @@ def _size(settings: Settings, runs: list[Run], done: set[str], sweep: Sweep) -> 
     if done:
         lines.append(f"{len(done):,} of them are done already in {settings.output_dir}")
     return lines
+
+
+def _drawn(settings: Settings) -> str:
+    """Where each seed's parameters come from."""
+    ensemble = ensemble_of(settings)
+    if ensemble is None:
+        return "parameters as configured"
+    return f"each seed draws one of the {len(ensemble.points)} calibrated points of {ensemble.name}"
 
 
 def _designs(settings: Settings, sweep: Sweep) -> str:

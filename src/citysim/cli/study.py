@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,6 +15,9 @@ from citysim.config.errors import InputError
 from citysim.config.settings import Settings
 from citysim.study.program import Program, resolve
 from citysim.study.run import StudyResult, run_study
+
+if TYPE_CHECKING:
+    from citysim.results import Results
 
 _PLAIN_WIDTH = 140  # columns where there is no terminal to ask
 _TERMINATED = 143
@@ -48,13 +52,17 @@ def show(result: StudyResult, console: Console, program: Program) -> None:
             console.print(resolve(program.main_table)(result.summary))
         except Exception as error:  # a table is no reason to lose the way to the results
             result.problems.append(f"the table failed: {error!r}")
+    study = _opened(result)
+    if study is not None:
+        _say_what_intervals_hold(study, console)
     for row in result.failed.itertuples():
         console.print(f"failed: {run_name(row.scenario, row.future, row.seed)}: "
                       f"{last_line(row.error)}",
                       style="bold red", highlight=False, markup=False)
     for problem in result.problems:
         console.print(problem, style="red", highlight=False, markup=False)
-    _show_remarks(result, console)
+    if study is not None:
+        _show_remarks(study, console)
     done = len(result.runs) - len(result.failed)
     text = f"{done} of {result.total} runs done"
     if result.kept:
@@ -64,19 +72,30 @@ def show(result: StudyResult, console: Console, program: Program) -> None:
         console.print(f"report: {result.report}", highlight=False, soft_wrap=True)
 
 
-def _show_remarks(result: StudyResult, console: Console) -> None:
-    """Sentences on plans that reach no one or buy far more than was planned."""
+def _opened(result: StudyResult) -> Results | None:
+    """The study's results; ``None`` where nothing was written of any run."""
     from citysim import results
 
     try:
-        found = results.open(result.folder).remarks()
-    except InputError:  # no run ended well
-        return
+        return results.open(result.folder)
+    except InputError:
+        return None
+
+
+def _say_what_intervals_hold(study: Results, console: Console) -> None:
+    from citysim.analysis.intervals import what_intervals_hold
+
+    console.print(what_intervals_hold(study), highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_remarks(study: Results, console: Console) -> None:
+    """Sentences on plans that reach no one or buy far more than was planned."""
+    found = study.remarks()
     for scenario, note in found[:_MOST_REMARKS]:
         console.print(f"note: {scenario}: {note}", style="yellow", highlight=False, markup=False)
     if len(found) > _MOST_REMARKS:
         console.print(f"and {len(found) - _MOST_REMARKS} more notes: citysim results "
-                      f"{result.folder} --sql \"select distinct scenario, note from notes\"",
+                      f"{study.folder} --sql \"select distinct scenario, note from notes\"",
                       style="yellow", highlight=False, markup=False)
 
 

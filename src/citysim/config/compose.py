@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from citysim.config.lookup import (
     ROOT,
     find_config_dir,
     groups,
+    option_files,
     options,
     read_yaml,
     shipped_config_dir,
@@ -194,7 +195,7 @@ def _refuse_empty_files(folder: Path, choices: dict) -> None:
         return
     # Of policies, chosen in lists, Hydra keeps no record.
     used = [*(folder / "policy").glob("*.yaml"),
-            *(p for group, name in choices.items() for p in _option_files(folder, group, name))]
+            *(p for group, name in choices.items() for p in option_files(folder, group, name))]
     for file in used:
         if file in empty:
             raise InputError("the file holds no keys", where=str(file),
@@ -205,16 +206,6 @@ def _holds_keys(file: Path) -> bool:
     text = file.read_text(encoding="utf-8", errors="replace")  # Hydra's to refuse, if chosen
     lines = (line.strip() for line in text.splitlines())
     return any(line not in ("", "---", "{}", "null") and line[0] != "#" for line in lines)
-
-
-def _option_files(folder: Path, group: str, option: str | None) -> Iterator[Path]:
-    """The file of an option, then those that its defaults list names."""
-    file = folder / group / f"{option}.yaml"
-    if file.is_file():
-        yield file
-        for entry in read_yaml(file).get("defaults", ()):
-            if isinstance(entry, str) and entry != "_self_":
-                yield from _option_files(folder, group, entry.split("@")[0])
 
 
 def _references(reference: Path, folder: Path, choices: dict, before: dict) -> dict[str, Any]:
@@ -263,7 +254,7 @@ class _Blame:
         group = _FOLDERS.get(head, head)
         option = rest[0] if group == "policy" and rest else self.choices.get(group)
         files = [self.folder / "experiment" / f"{self.choices.get('experiment')}.yaml",
-                 *_option_files(self.folder, group, option), self.folder / f"{ROOT}.yaml"]
+                 *option_files(self.folder, group, option), self.folder / f"{ROOT}.yaml"]
         for file in files:
             package = _package(file) if file.is_file() else None
             if package is None or not f"{path}.".startswith(package):

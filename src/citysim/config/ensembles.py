@@ -1,21 +1,31 @@
 """Ensembles of calibrated parameters: which file a study draws from, and which point a seed gets.
 
-The key ``parameters`` of a study chooses: ``point`` (everything as configured), ``null`` (the
-ensemble of the study's city, where it has one), the name of a file in ``configs/parameters``, or
-the path of a file. All scenarios of a seed share its point, so that contrasts stay paired.
+The key ``parameters`` of a study chooses: ``auto`` (the ensemble that lies beside the study's city
+under its name; everything as configured where there is none), ``point`` (everything as configured),
+the name of a file in ``configs/parameters``, or the path of a file. All scenarios of a seed share
+its point, so that contrasts stay paired.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from citysim.config.errors import InputError, closest_match
-from citysim.config.lookup import find_config_dir, options, read_yaml, shipped_config_dir
+from citysim.config.factors import paths_of
+from citysim.config.lookup import (
+    ROOT,
+    find_config_dir,
+    option_files,
+    options,
+    read_yaml,
+    shipped_config_dir,
+)
 from citysim.config.paths import keys_of
 from citysim.config.settings import Settings
-from citysim.config.study_keys import POINT
+from citysim.config.study_keys import AUTO, POINT
 
 FOLDER = "parameters"
 KEYS = ("city", "made", "paths", "points", "targets", "left_out", "undetermined")
@@ -64,7 +74,8 @@ class Ensemble:
 def ensemble_of(settings: Settings) -> Ensemble | None:
     """The ensemble that a study draws its parameters from; ``None`` for parameters as configured.
 
-    Parameters that were set by hand, on the command line or in the study's file, stay as set.
+    Parameters that were set by hand, on the command line or in the study's file, stay as set, and
+    those that a lever or an uncertainty sets are left to it.
 
     Raises
     ------
@@ -74,11 +85,13 @@ def ensemble_of(settings: Settings) -> Ensemble | None:
     name = settings.parameters
     if name == POINT:
         return None
-    file = _own(settings) if name is None else _named(settings, name)
+    file = _own(settings) if name == AUTO else _named(settings, name)
     if file is None:
         return None
-    found = read_ensemble(file, name or file.stem, settings)
-    found = found.without({path for path in found.paths if given_by_hand(settings, path)})
+    found = read_ensemble(file, file.stem if name == AUTO else name, settings)
+    spread = {path for role in ("levers", "uncertainties")
+              for factor, keys in (settings[role] or {}).items() for path in paths_of(factor, keys)}
+    found = found.without(spread | given_by_hand(settings, found.paths))
     return found if found.paths else None
 
 
@@ -127,11 +140,15 @@ def _accepted(settings: Settings, values: dict[str, Any], where: str) -> None:
 
 
 def _own(settings: Settings) -> Path | None:
-    """The ensemble of the study's city, or ``None``."""
+    """The ensemble of the study's city, or ``None``.
+
+    It has to lie in the folder that the city comes from: levels fitted to the shipped city say
+    nothing of another one of that name.
+    """
     city = settings.files.get("city")
     if city is None:
         return None
-    file = _folder(settings) / f"{Path(city).stem}.yaml"
+    file = Path(city).parents[1] / FOLDER / Path(city).name
     return file if file.is_file() else None
 
 
@@ -146,7 +163,8 @@ def _named(settings: Settings, name: str) -> Path:
     known = options(folder.parent, FOLDER)
     if name not in known:
         raise InputError(f"unknown parameters '{name}'", where=f"parameters (files in {folder})",
-                         allowed=[POINT, *known], closest=closest_match(name, [POINT, *known]))
+                         allowed=[AUTO, POINT, *known],
+                         closest=closest_match(name, [AUTO, POINT, *known]))
     return folder / f"{name}.yaml"
 
 
@@ -156,18 +174,29 @@ def _folder(settings: Settings) -> Path:
     return own if own.is_dir() else shipped_config_dir() / FOLDER
 
 
-def given_by_hand(settings: Settings, path: str) -> bool:
-    """Whether the command line, code, or the study's file sets a parameter."""
-    for text in settings.overrides:
-        given = text.lstrip("+~").partition("=")[0].removesuffix(".value")
-        if given == path or ("." in given and path.startswith(f"{given}.")):
-            return True
+def given_by_hand(settings: Settings, paths: Iterable[str]) -> set[str]:
+    """Those of the parameters that the command line, code, or the study's files set."""
+    words = [text.lstrip("+~").partition("=")[0].removesuffix(".value")
+             for text in settings.overrides]
+    files = [read_yaml(file) for file in _study_files(settings)]
+    return {path for path in paths if any(_holds(content, path) for content in files)
+            or any(word == path or "." in word and path.startswith(f"{word}.")
+                   for word in words)}
+
+
+def _study_files(settings: Settings) -> list[Path]:
+    """The file at the root of the configuration, that of the study, and those it builds on."""
     study = settings.files.get("experiment")
-    if study is None or not Path(study).is_file():
-        return False
-    node: Any = read_yaml(Path(study))
-    for key in keys_of(node, path):
-        if not isinstance(node, dict) or key not in node:
+    if study is None:
+        return []
+    folder = Path(study).parents[1]
+    files = [folder / f"{ROOT}.yaml", *option_files(folder, "experiment", Path(study).stem)]
+    return [file for file in files if file.is_file()]
+
+
+def _holds(content: Any, path: str) -> bool:
+    for key in keys_of(content, path):
+        if not isinstance(content, dict) or key not in content:
             return False
-        node = node[key]
+        content = content[key]
     return True

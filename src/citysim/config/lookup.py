@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -64,6 +65,16 @@ def groups(folder: Path) -> list[str]:
 def options(folder: Path, group: str) -> list[str]:
     """Names of the options of one group; files in sub-folders are building blocks of others."""
     return sorted(p.stem for p in (folder / group).glob("*.yaml"))
+
+
+def option_files(folder: Path, group: str, option: str | None) -> Iterator[Path]:
+    """The file of an option, then those that its defaults list names."""
+    file = folder / group / f"{option}.yaml"
+    if file.is_file():
+        yield file
+        for entry in read_yaml(file).get("defaults", ()):
+            if isinstance(entry, str) and entry != "_self_":
+                yield from option_files(folder, group, entry.split("@")[0])
 
 
 def read_yaml(path: Path) -> dict:

@@ -20,7 +20,7 @@ from citysim.config.factors import (
 
 BASELINE = "no_action"
 TOGETHER = "together"
-POINT = "point"
+AUTO, POINT = "auto", "point"
 _MOST_SEEDS = 100_000  # a slip of the keyboard beyond it
 # Scenarios are compared run by run: over the same days and seeds, in one folder.
 _ONE_FOR_ALL = ("name", "question", "days", "seeds", "scenarios", "output_dir", "jobs",
@@ -85,8 +85,8 @@ class StudyKeys(Strict):
     futures: DesignKeys | None = Field(
         default=None, description="a design of its own for the uncertainties")
     parameters: Annotated[str, Field(
-        min_length=1, description="point: as configured; null: each seed draws a point of the "
-        "city's ensemble, where it has one; or an ensemble's name")] | None = POINT
+        min_length=1, description="auto: each seed draws a point of the city's ensemble, where it "
+        "has one; point: as configured; or an ensemble's name")] = AUTO
     replicates: ReplicateKeys | None = Field(
         default=None, description="seeds are added until contrasts are this narrow; null: none")
     output_dir: str | None = Field(default=None, description="folder; null: outputs/<name>")
@@ -173,7 +173,7 @@ _ALLOWED = {
     "executor": "kind: local, serial or ray, with ray an address: host:port, auto or null",
     "name": "words without / or \\, or null",
     "output_dir": "the path of a folder, or null",
-    "parameters": "point, the name or path of an ensemble, or null for the city's own",
+    "parameters": "auto, point, or the name or path of an ensemble",
     "scenarios": "name: {policies: [names], set: {path: value}}",
     **ALLOWED,
 }

@@ -10,6 +10,7 @@ import pandas as pd
 
 from citysim.analysis.contrasts import summarise, who_gains
 from citysim.analysis.costs import cost_per_unit
+from citysim.analysis.intervals import what_intervals_hold
 from citysim.analysis.leading import leading
 from citysim.analysis.measures import SAFETY, TRUST
 from citysim.analysis.repetitions import futures_of
@@ -39,16 +40,18 @@ _CAVEATS = (
     "Expected crime is what the state of the streets makes likely, added up hour by hour. It "
     "carries less luck than the count of crimes, so small effects show in it first.",
 )
-_ONLY_LUCK = (
-    "The ranges hold the luck between runs. They do not hold what is unknown about the "
-    "mechanisms and their constants, which is usually more.")
-_ALSO_FUTURES = (
-    "The ranges hold the luck between runs and the spread between the futures that were looked "
-    "at. They do not hold what was not varied.")
+_NOT_MECHANISMS = (
+    "They do not hold what is unknown about the mechanisms and their constants, which is usually "
+    "more.")
+_NOT_VARIED = "They do not hold what was not varied."
 _UNCALIBRATED = (
     "Not calibrated. Only the level of each offence is set, to the figures of Turin; the other "
     "constants are starting values from the literature or assumed. Take directions and order of "
     "measures as plausible, sizes as rough.")
+_LEVELS_CALIBRATED = (
+    "Only levels are calibrated: how much of each offence there is, how much is reported, how many "
+    "feel unsafe. The constants that make a measure work are starting values from the literature "
+    "or assumed. Take directions and order of measures as plausible, sizes as rough.")
 
 
 def write_report(store_dir: str | Path | Results, world=None, summary: pd.DataFrame | None = None,
@@ -133,8 +136,8 @@ def _opening(m: Material, title: str) -> str:
     sentences = "".join(f"<p><strong>{escape(topic)}.</strong> {escape(capital(text))}</p>"
                         for topic, _, text in (s.partition(": ") for s in said))
     compared = f"<p>Compared here: {escape(listing(others))}.</p>" if others else ""
-    warning = "" if study.manifest.get("calibrated") else \
-        f'<p class="warning"><strong>Read with care.</strong> {_UNCALIBRATED}</p>'
+    known = _LEVELS_CALIBRATED if study.manifest.get("ensemble") else _UNCALIBRATED
+    warning = f'<p class="warning"><strong>Read with care.</strong> {known}</p>'
     return (f'<p class="kicker">{escape(title)}</p><h1>{escape(str(question))}</h1>'
             f"{compared}{sweep_sections.shown_options(m)}{sections.failures(study)}"
             f"{sections.remarks(study)}"
@@ -149,7 +152,7 @@ def _basis(m: Material) -> str:
     futures = futures_of(done).nunique()
     return (f"From {len(done)} simulated runs{span}: {len(m.study.scenarios)} scenarios, "
             + (f"{futures} futures, " if futures > 1 else "")
-            + f"{done['seed'].nunique()} seeds.")
+            + f"{done['seed'].nunique()} seeds. {escape(what_intervals_hold(m.study))}")
 
 
 def _results(m: Material, figures: list[Plate]) -> str:
@@ -203,8 +206,9 @@ def _crime(m: Material) -> str:
 
 def _limits(m: Material) -> str:
     own = m.study.manifest.get("caveats") or []
+    held = f"{what_intervals_hold(m.study)} {_NOT_VARIED if _many_futures(m) else _NOT_MECHANISMS}"
     items = "".join(f"<li>{escape(str(c))}</li>" for c in (
-        *_CAVEATS, _ALSO_FUTURES if _many_futures(m) else _ONLY_LUCK, assumed_share(m.study), *own))
+        *_CAVEATS, held, assumed_share(m.study), *own))
     return f"<h2>What this cannot tell</h2><ul>{items}</ul>{assumptions(m.study)}"
 
 

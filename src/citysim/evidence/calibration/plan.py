@@ -173,9 +173,10 @@ def read_plan(file: Path, settings: Settings, facts: list[Fact] | None = None,
     held = {fact.id: fact for fact in facts if fact.use == CALIBRATE and fact.status != "memory"}
     targets = tuple(_target(entry, held, settings, f"{where}: targets.{i}")
                     for i, entry in enumerate(content.get("targets") or []))
+    moved = content.get("parameters") or {}
+    by_hand = given_by_hand(settings, moved)
     priors = tuple(_prior(path, given, settings, f"{where}: parameters.{path}")
-                   for path, given in (content.get("parameters") or {}).items()
-                   if not given_by_hand(settings, path))
+                   for path, given in moved.items() if path not in by_hand)
     if not targets or not priors:
         raise InputError("nothing to fit", where=where,
                          allowed="at least one parameter and one target")

@@ -12,8 +12,8 @@ from citysim.config.settings import Settings
 from citysim.evidence.calibration.fit import Fit, rounded
 
 _HEAD = """\
-# Levels of {city}, calibrated on published facts by the command below. Studies draw from it with
-# parameters=null (this city's own) or parameters=NAME; seed 1 takes the first point, and so on.
+# Levels of {city}, calibrated on published facts by the command below. Studies of this city draw
+# from it, others with parameters=NAME; seed 1 takes the first point, and so on.
 # Made by citysim calibrate; not edited by hand. Read docs/calibration.md.
 """
 _WHERE = ("--folder", "--config-path", "--keep")
