@@ -1,6 +1,7 @@
 """How people choose and travel: the compiled pass against a plain one, and conservation."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -206,12 +207,13 @@ def test_the_order_of_blocks_and_chunks_does_not_matter(evening):
     phases.clock(evening)
     other = copy.deepcopy(evening)
     other.threads = 5
-    other.people_bounds = chunks.chunk_bounds(len(other.people), 5, other.households.first)
+    other.people_bounds = chunks.people_bounds(len(other.people), other.n_residents, 5,
+                                               other.households.first)
     other.place_bounds = chunks.chunk_bounds(len(other.places), 5)
-    other.chunk_rows = np.zeros((5, *other.place_rows.shape), np.uint64)
-    other.chunk_stocks = np.zeros((5, *other.stock.shape), np.int32)
-    other.chunk_friction = np.zeros((5, len(other.places)), np.int64)
-    other.trips = np.zeros((5, 3), np.int64)
+    other.chunk_rows = np.zeros((4, *other.place_rows.shape), np.uint64)
+    other.chunk_stocks = np.zeros((4, *other.stock.shape), np.int32)
+    other.chunk_friction = np.zeros((4, len(other.places)), np.int64)
+    other.trips = np.zeros((5, 2), np.int64)
     phases.move(evening)
     phases.move(other)
     assert evening.trips[0, 0] > 100
@@ -230,6 +232,21 @@ def test_chunks_cover_everyone_once_and_split_no_household(town_world, pieces):
     inside = bounds[1:-1]
     household = town_world.population.people.household
     assert all(household[b] < 0 or household[b] != household[b - 1] for b in inside)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_threads_share_residents_and_outsiders_evenly(town_world, pieces):
+    population = town_world.population
+    n, residents = len(population.people), population.n_residents
+    bounds = chunks.people_bounds(n, residents, pieces, population.households.first)
+    rows = np.concatenate([np.arange(lo, hi) for part in bounds
+                           for lo, hi in itertools.pairwise(part)])
+    np.testing.assert_array_equal(rows, np.arange(n))
+    largest = population.households["size"].max()
+    for part, whole in zip(bounds, (residents, n - residents), strict=True):
+        assert np.abs(np.diff(part) - whole / pieces).max() <= largest
+    household = population.people.household
+    assert all(household[b] != household[b - 1] for b in bounds[0, 1:-1])
 
 
 def test_a_later_closing_hour_never_keeps_anybody_in(town):

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from citysim.kernels import aftermath, offending, random, streams
+from citysim.kernels.parallel import chunk_bounds
 from citysim.model import phases
 
 LEAST_P = 1e-4
@@ -124,6 +125,22 @@ def test_offending_agrees_with_a_plain_pass(hour):
     assert found == acts
     assert (events[:, aftermath.STEP] == m.step_index).all()
     assert (events[:, aftermath.VICTIM] == -1).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_it_does_not_matter_how_many_are_weighed_at_once_or_by_whom(hour, threads):
+    other = copy.deepcopy(hour)
+    other.threads = threads
+    other.candidate, other.expected, other.chosen = (
+        a[:7].copy() for a in (hour.candidate, hour.expected, hour.chosen))
+    other.place_marks = np.tile(hour.place_marks, (threads, 1))
+    other.offender_bounds = chunk_bounds(len(other.offenders), threads)
+    other.chunk_counts = np.zeros(threads, np.int64)
+    events = [offend(m).tolist() for m in (hour, other)]
+    assert len(events[0]) > 5 and events[0] == events[1]
+    assert hour.recorder.motivated == other.recorder.motivated > 7
+    np.testing.assert_array_equal(hour.recorder.hazard, other.recorder.hazard)
+    np.testing.assert_array_equal(hour.recorder.total, other.recorder.total)
 
 
 def test_motivated_offenders_are_the_same_whatever_is_on_offer(hour):

@@ -133,12 +133,36 @@ def stir(lo, hi, key, hours, drive, person, active, propensity, memory, stirred)
 
 
 @kernel
-def offend(stirred, key_motive, key_act, key_target, step, hours, drive, person, propensity,
-           perceived_risk, haunts, memory_place, memory, memory_offence, at, status, anchors,
-           hops, route,
-           routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near, hazard, total,
-           mark, weight, events, n_events, limit):
-    """The offenders listed by :func:`stir` through one step; appends what they do to ``events``.
+def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perceived_risk, at,
+             status, motivated):
+    """List who of offenders ``lo`` to ``hi - 1`` is motivated, where they are now.
+
+    Fills ``motivated`` (uint64) from row ``lo`` on, in the order of rows; returns how many.
+    """
+    last = lo + stir(lo, hi, key, hours, drive, person, active, propensity, memory, motivated)
+    for j in range(lo, last):
+        prefetch(at, person[motivated[j]])
+        prefetch(status, person[motivated[j]])
+    n = lo
+    for j in range(lo, last):
+        i = motivated[j]
+        r = ROW(person[i])
+        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
+        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
+        where = at[r]
+        factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
+        risk = np.exp(-drive.arrest_weight * perceived_risk[i])
+        if status[r] == 0 and uniform(key, r) < rate * factor * risk:
+            motivated[n] = i
+            n += 1
+    return n - lo
+
+
+@kernel
+def weigh(lo, hi, motivated, step, key_act, key_target, drive, person, haunts, memory_place,
+          memory, memory_offence, at, anchors, hops, route, routes, neighbour_start, neighbours, x,
+          y, value, memory_own, memory_near, candidate, expected, chosen, mark):
+    """Offenders ``motivated[lo:hi]`` weigh what they know and decide; changes nothing but scratch.
 
     Parameters
     ----------
@@ -146,64 +170,86 @@ def offend(stirred, key_motive, key_act, key_target, step, hours, drive, person,
         float32 (places, offences): worth of each opportunity now.
     memory_own, memory_near
         Per offence: how much a remembered place, and a neighbour of one, gain.
-    hazard, total
-        float64 (places, offences) and (offences): expected offences given who is motivated.
-    mark, weight
-        Scratch: int64 (places), float64 (MAX_CANDIDATES, offences).
-
-    Returns the new number of events and the number of motivated offenders.
+    candidate, expected
+        Filled from row 0: places known, int32 (rows, MAX_CANDIDATES), and expected offences
+        there, float64 (rows, MAX_CANDIDATES, offences).
+    chosen
+        Filled beside them, int64 (rows, 3): number of candidates, place and offence of the
+        act, -1 for none.
+    mark
+        Scratch: int64 (places).
     """
-    n_offences = value.shape[1]
-    n_motivated = 0
-    for j in range(stirred.size):
-        prefetch(at, person[stirred[j]])
-    candidate = np.empty(MAX_CANDIDATES, np.int64)
     candidate_weight = np.empty(MAX_CANDIDATES, np.float64)
-    for j in range(stirred.size):
-        i = np.int64(stirred[j])
+    for j in range(lo, hi):
+        i = np.int64(motivated[j])
         r = np.int64(person[i])
-        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
-        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
-        u = uniform(key_motive, r)
-        where = at[r]
-        factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
-        risk = np.exp(-drive.arrest_weight * perceived_risk[i])
-        if status[r] != 0 or u >= rate * factor * risk:
-            continue
-        n_motivated += 1
-        here = np.int64(anchors[r, where])
+        here = np.int64(anchors[r, at[r]])
         stamp = np.int64(step) * np.int64(person.size) + i + 1
+        places, worth = candidate[j], expected[j]
         n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
-                       memory, neighbour_start, neighbours, candidate, candidate_weight, mark,
-                       stamp)
+                       memory, neighbour_start, neighbours, places, candidate_weight, mark, stamp)
         total_worth = 0.0
         for c in range(n):
-            s = candidate[c]
+            s = places[c]
             away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
             reach = candidate_weight[c] * np.exp(-away / drive.effort)
-            for o in range(n_offences):
+            for o in range(value.shape[1]):
                 w = value[s, o] * reach
-                weight[c, o] = w
+                worth[c, o] = w
                 total_worth += w
-        total_worth += recall(i, n, candidate, memory_place, memory, memory_offence, memory_own,
-                              memory_near, neighbour_start, neighbours, weight)
+        total_worth += recall(i, n, places, memory_place, memory, memory_offence, memory_own,
+                              memory_near, neighbour_start, neighbours, worth)
+        chosen[j] = -1
+        chosen[j, 0] = n if total_worth > 0.0 else 0
         if total_worth <= 0.0:
             continue
         share = 1.0 / (1.0 + total_worth)
+        if uniform(key_act, r) < total_worth * share:
+            chosen[j, 1], chosen[j, 2] = race(key_target, r, n, value.shape[1], places, worth)
         for c in range(n):
-            for o in range(n_offences):
-                expected = weight[c, o] * share
-                hazard[candidate[c], o] += expected
-                total[o] += expected
-        if uniform(key_act, r) < total_worth * share and n_events < limit:
-            place, offence = race(key_target, r, n, n_offences, candidate, weight)
+            for o in range(value.shape[1]):
+                worth[c, o] *= share
+
+
+@kernel
+def act(motivated, step, candidate, expected, chosen, hazard, total, events, n_events, limit):
+    """Add up what :func:`weigh` found, in the order of offenders, and append acts to ``events``.
+
+    ``hazard``, ``total``: float64 (places, offences) and (offences), expected offences given who
+    is motivated. Returns the new number of events.
+    """
+    for j in range(motivated.size):
+        for c in range(chosen[j, 0]):
+            s = candidate[j, c]
+            for o in range(total.size):
+                hazard[s, o] += expected[j, c, o]
+                total[o] += expected[j, c, o]
+        if chosen[j, 1] >= 0 and n_events < limit:
             events[n_events, STEP] = step
-            events[n_events, PLACE] = place
-            events[n_events, OFFENCE] = offence
-            events[n_events, OFFENDER] = i
+            events[n_events, PLACE] = chosen[j, 1]
+            events[n_events, OFFENCE] = chosen[j, 2]
+            events[n_events, OFFENDER] = motivated[j]
             events[n_events, VICTIM] = -1
             n_events += 1
-    return n_events, n_motivated
+    return n_events
+
+
+@kernel
+def offend(motivated, step, key_act, key_target, drive, marks, candidate, expected, chosen, hazard,
+           total, events, n_events, limit, *given):
+    """The offenders listed by :func:`motivate` through one step; returns the number of events.
+
+    ``given`` are the arguments of :func:`weigh` from ``person`` to ``memory_near``; ``marks``
+    has one row of its ``mark`` per thread.
+    """
+    at_once = candidate.shape[0]
+    for begin in range(0, motivated.size, at_once):
+        some = motivated[begin:begin + at_once]
+        weigh(0, some.size, some, step, key_act, key_target, drive, *given, candidate, expected,
+              chosen, marks[0])
+        n_events = act(some, step, candidate, expected, chosen, hazard, total, events, n_events,
+                       limit)
+    return n_events
 
 
 @kernel

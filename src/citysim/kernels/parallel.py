@@ -2,34 +2,49 @@
 
 Every chunk writes into buffers of its own; whole numbers are then added up, so the result does
 not depend on the number of threads. Sums of floats always use the same chunks in the same
-order.
+order, or are made by one thread. ``given`` stands for the other arguments of the serial kernel;
+records (named tuples) are named, since numba cannot pass them on inside of it.
 """
 
 import numpy as np
 from numba import prange
 
 from citysim.kernels.jit import kernel, parallel_kernel
-from citysim.kernels.offending import stir
+from citysim.kernels.offending import act, motivate, weigh
 from citysim.kernels.people import CUE, FLOW, move_people
-from citysim.kernels.perception import days_end, remember
+from citysim.kernels.perception import count_out, days_end, remember
 from citysim.kernels.places import opportunities, pulls, watch_places
+from citysim.kernels.victims import find_victims
+
+
+@kernel
+def hand_out_cues(place_rows, rows):
+    """Copy the places' cue into a chunk's rows."""
+    for s in range(place_rows.shape[0]):
+        rows[s, CUE] = place_rows[s, CUE]
 
 
 @parallel_kernel
-def move_chunks(bounds, hour, key, dark, timetables, timetable, shift, status, at, anchors,
-                minutes, modes, hops, route, routes, household, at_home, group, caution,
-                sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
-                sober_friction, sober, rise, fall, marks, seconds, step_seconds, rows, stocks,
-                frictions,
-                moved, trips):
-    """:func:`move_people` chunk by chunk; buffers have the chunk as first axis."""
-    for c in prange(bounds.size - 1):
-        move_people(bounds[c], bounds[c + 1], hour, key, dark, timetables, timetable, shift,
-                    status, at, anchors, minutes, modes, hops, route, routes, household, at_home,
-                    group, caution, sensitivity, fear, intoxication, substance, aggression, pull,
-                    decay, stay, drink, sober_friction, sober, rise, fall, marks, seconds,
-                    step_seconds, rows[c],
-                    stocks[c], frictions[c], moved, trips[c])
+def move_chunks(bounds, place_rows, stock, friction, rows, stocks, frictions, moved, trips, *given):
+    """:func:`move_people` chunk by chunk; the first one counts in the totals themselves.
+
+    Parameters
+    ----------
+    bounds
+        int64 (parts, chunks + 1): every chunk takes its share of each part of the table.
+    rows, stocks, frictions
+        Counts of the other chunks, which have the chunk as first axis; see
+        :func:`merge_places`.
+    """
+    for c in prange(bounds.shape[1] - 1):
+        its_rows = place_rows if c == 0 else rows[c - 1]
+        its_stock = stock if c == 0 else stocks[c - 1]
+        its_friction = friction if c == 0 else frictions[c - 1]
+        if c > 0:
+            hand_out_cues(place_rows, its_rows)
+        for part in range(bounds.shape[0]):
+            move_people(bounds[part, c], bounds[part, c + 1], *given, its_rows, its_stock,
+                        its_friction, moved, trips[c])
 
 
 @kernel
@@ -47,91 +62,106 @@ def merge_places(lo, hi, rows, stocks, frictions, place_rows, stock, friction):
 
 
 @parallel_kernel
-def merge_chunks(bounds, rows, stocks, frictions, place_rows, stock, friction):
+def merge_chunks(bounds, *given):
     """:func:`merge_places` for all places, shared out by ``bounds``."""
     for c in prange(bounds.size - 1):
-        merge_places(bounds[c], bounds[c + 1], rows, stocks, frictions, place_rows, stock, friction)
+        merge_places(bounds[c], bounds[c + 1], *given)
 
 
 @parallel_kernel
-def stir_chunks(bounds, key, hours, drive, person, active, propensity, memory, stirred, counts):
-    """:func:`stir` chunk by chunk; ``counts`` (int64) gets how many each chunk lists."""
+def motivate_chunks(bounds, counts, key, hours, drive, *given):
+    """:func:`motivate` chunk by chunk; ``counts`` (int64) gets how many each chunk lists."""
     for c in prange(bounds.size - 1):
-        counts[c] = stir(bounds[c], bounds[c + 1], key, hours, drive, person, active, propensity,
-                         memory, stirred)
-
-
-@kernel
-def hand_out_cues(place_rows, rows):
-    """Copy the places' cue into every chunk's rows."""
-    for c in range(rows.shape[0]):
-        for s in range(place_rows.shape[0]):
-            rows[c, s, CUE] = place_rows[s, CUE]
+        counts[c] = motivate(bounds[c], bounds[c + 1], key, hours, drive, *given)
 
 
 @parallel_kernel
-def remember_chunks(bounds, fear, trust_police, trust_city, before):
+def offend_chunks(motivated, step, key_act, key_target, drive, marks, candidate, expected, chosen,
+                  hazard, total, events, n_events, limit, *given):
+    """:func:`citysim.kernels.offending.offend`, where several threads weigh and one adds up."""
+    chunks, at_once = marks.shape[0], candidate.shape[0]
+    for begin in range(0, motivated.size, at_once):
+        some = motivated[begin:begin + at_once]
+        for c in prange(chunks):
+            weigh(some.size * c // chunks, some.size * (c + 1) // chunks, some, step, key_act,
+                  key_target, drive, *given, candidate, expected, chosen, marks[c])
+        n_events = act(some, step, candidate, expected, chosen, hazard, total, events, n_events,
+                       limit)
+    return n_events
+
+
+@parallel_kernel
+def victim_chunks(chunks, begin, end, kept, events, form, female, exposure, *given):
+    """:func:`find_victims` event by event; ``kept`` (bool) tells which of them have a target.
+
+    The ``chunks`` take events in turn: assaults, the last of the list, cost more than most.
+    """
+    for c in prange(chunks):
+        for e in range(begin + c, end, chunks):
+            kept[e - begin] = find_victims(e, e + 1, events, form, female, exposure, *given) > e
+
+
+@parallel_kernel
+def remember_chunks(bounds, *given):
     """:func:`remember` chunk by chunk."""
     for c in prange(bounds.size - 1):
-        remember(bounds[c], bounds[c + 1], fear, trust_police, trust_city, before)
+        remember(bounds[c], bounds[c + 1], *given)
 
 
 @parallel_kernel
-def days_end_chunks(bounds, key, mind, home, sensitivity, unease_day, unease_night, tie_start,
-                    ties, before, fear, trust_police, trust_city, caution, cell, sums):
+def days_end_chunks(bounds, sums, key, mind, *given):
     """:func:`days_end` chunk by chunk; ``sums`` has the chunk as first axis."""
     for c in prange(bounds.size - 1):
-        days_end(bounds[c], bounds[c + 1], key, mind, home, sensitivity, unease_day, unease_night,
-                 tie_start, ties, before, fear, trust_police, trust_city, caution, cell, sums[c])
+        days_end(bounds[c], bounds[c + 1], key, mind, *given, sums[c])
 
 
 @parallel_kernel
-def watch_chunks(bounds, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
-                 deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
-                 hosts, greenery,
-                 efficacy, district, light, present, women, young, guardianship, certainty, unease):
+def watch_chunks(bounds, hour, watch, *given):
     """:func:`watch_places` chunk by chunk."""
     for c in prange(bounds.size - 1):
-        watch_places(bounds[c], bounds[c + 1], hour, watch, place_rows, stock, seconds, lamp,
-                     camera, disorder, deterrence, patrol_minutes, day_outdoors, shops, venues,
-                     closing_hour,
-                     services, hosts, greenery, efficacy, district, light, present, women, young,
-                     guardianship, certainty, unease)
+        watch_places(bounds[c], bounds[c + 1], hour, watch, *given)
 
 
 @parallel_kernel
-def opportunity_chunks(bounds, hour, target, form, level, half, beta, stock, present, women, young,
-                       certainty, disorder, light, vehicles, shops, homes, rear_closed, attract,
-                       value):
+def opportunity_chunks(bounds, hour, target, *given):
     """:func:`opportunities` chunk by chunk."""
     for c in prange(bounds.size - 1):
-        opportunities(bounds[c], bounds[c + 1], hour, target, form, level, half, beta, stock,
-                      present, women, young, certainty, disorder, light, vehicles, shops, homes,
-                      rear_closed, attract, value)
+        opportunities(bounds[c], bounds[c + 1], hour, target, *given)
 
 
 @parallel_kernel
-def pull_chunks(bounds, hour, closing_hour, venues, alcohol, events, services, retail, green,
-                leisure, shops, lamp, unease, weights, sensitivity, drink_rate, pull, drink):
+def pull_chunks(bounds, hour, *given):
     """:func:`pulls` chunk by chunk."""
     for c in prange(bounds.size - 1):
-        pulls(bounds[c], bounds[c + 1], hour, closing_hour, venues, alcohol, events, services,
-              retail, green, leisure, shops, lamp, unease, weights, sensitivity, drink_rate, pull,
-              drink)
+        pulls(bounds[c], bounds[c + 1], hour, *given)
 
 
-def chunk_bounds(n: int, chunks: int, starts: np.ndarray | None = None,
-                 residents: int | None = None) -> np.ndarray:
-    """Bounds of ``chunks`` runs of ``n`` rows with nearly equal work, int64 (chunks + 1).
+@parallel_kernel
+def count_out_chunks(bounds, counts, *given):
+    """:func:`count_out` chunk by chunk; ``counts`` has the chunk as first axis."""
+    for c in prange(bounds.size - 1):
+        count_out(bounds[c], bounds[c + 1], *given, counts[c])
 
-    With ``starts`` (sorted first rows of households) no household is split. Rows from
-    ``residents`` on are outsiders, who are out of town most hours and cost half as much.
+
+def chunk_bounds(n: int, chunks: int, starts: np.ndarray | None = None) -> np.ndarray:
+    """Bounds of ``chunks`` nearly equal runs of ``n`` rows, int64 (chunks + 1).
+
+    With ``starts`` (sorted first rows of households) no household is split.
     """
-    whole = n if residents is None else residents
-    work = np.arange(chunks + 1, dtype=np.int64) * (2 * whole + n - whole) // chunks
-    bounds = np.where(work <= 2 * whole, work // 2, work - whole)
+    bounds = np.arange(chunks + 1, dtype=np.int64) * n // chunks
     if starts is not None and len(starts):
         for c in range(1, chunks):
             at = np.searchsorted(starts, bounds[c])
             bounds[c] = starts[at] if at < len(starts) else bounds[c]
     return bounds
+
+
+def people_bounds(n: int, residents: int, chunks: int, starts: np.ndarray) -> np.ndarray:
+    """Bounds of residents and of the outsiders who follow them, int64 (2, chunks + 1).
+
+    Each chunk gets an equal share of both, since outsiders keep other hours than residents: one
+    cut through the whole table would leave threads waiting for each other. ``starts`` as in
+    :func:`chunk_bounds`.
+    """
+    return np.stack([chunk_bounds(residents, chunks, starts),
+                     residents + chunk_bounds(n - residents, chunks)])

@@ -122,11 +122,10 @@ def start_walks(n, person, destination, at, hops, route, routes, moved, walks):
     """Split the listed trips into walks home and walks from home, and note who is where.
 
     ``walks`` (uint64 (2, trips, 4)) gets person, anchor, and where the walk begins and ends in
-    ``routes``: row 0 homewards, row 1 outwards. Returns how many of each, and the sum of the ends
-    of the routes: reading them in a loop with nothing else in it puts many memory accesses
-    under way at once, and walking then finds them in the cache.
+    ``routes``: row 0 homewards, row 1 outwards. Returns how many of each. The routes are asked for
+    here, so that walking finds them in the cache.
     """
-    n_home, n_out, touched = ROW(0), ROW(0), ROW(0)
+    n_home, n_out = ROW(0), ROW(0)
     for i in range(n):
         r = person[i]
         k = at[r]
@@ -149,7 +148,7 @@ def start_walks(n, person, destination, at, hops, route, routes, moved, walks):
         walks[1, n_out, 3] = first + ROW(hops[r, ROW(to - 1) & ROW(3)])
         prefetch(routes, first)
         n_out += ROW(to > 0)
-    return n_home, n_out, touched
+    return n_home, n_out
 
 
 @kernel
@@ -233,7 +232,7 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
     moved
         uint8, cleared by the caller: 1 + 5 x anchor left + anchor reached for those who travel.
     trips
-        int64: trips listed, segments walked, and a sum that only keeps reads alive.
+        int64: trips listed, segments walked.
     """
     doing = np.empty((timetables.shape[0], 2 * MOST_SHIFT + 1), np.uint8)
     for k in range(doing.shape[0]):
@@ -252,10 +251,9 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
                          sober_friction, friction)
         n = choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull,
                    decay, stay, n, person, destination)
-        n_home, n_out, touched = start_walks(n, person, destination, at, hops, route, routes,
-                                             moved, walks)
+        n_home, n_out = start_walks(n, person, destination, at, hops, route, routes, moved,
+                                    walks)
         trips[0] += np.int64(n)
-        trips[2] += np.int64(touched)
         for side in range(2):
             hops_walked = walk(n_out if side else n_home, walks[side], -1 if side else 1, dark,
                                at, anchors, routes, household, at_home, group, sensitivity, fear,

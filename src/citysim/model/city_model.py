@@ -27,6 +27,7 @@ from citysim.policies.delivery import Programme
 from citysim.population.timetables import STAGES
 from citysim.state.levers import Levers
 
+AT_ONCE = 256  # offenders weighed before what they found is added up
 SUM_CHUNKS = 64  # float sums over people always use these chunks, whatever the threads
 HOT_SHARE_LEAST = 1
 STOP_LIMIT = 4096
@@ -143,14 +144,16 @@ class CityModel(mesa.Model):
         self.drink = np.zeros(n_places, np.float32)
         self.women, self.young = np.zeros(n_places), np.zeros(n_places)
         self.value = np.zeros((n_places, n_offences), np.float32)
-        self.place_mark = np.full(n_places, -1, np.int64)
-        self.weight = np.zeros((MAX_CANDIDATES, n_offences))
+        self.place_marks = np.full((self.threads, n_places), -1, np.int64)
+        self.candidate = np.zeros((AT_ONCE, MAX_CANDIDATES), np.int32)
+        self.expected = np.zeros((AT_ONCE, MAX_CANDIDATES, n_offences))
+        self.chosen = np.zeros((AT_ONCE, 3), np.int64)
         self.cue_day = self.places.unease_day.copy()
         self.cue_night = self.places.unease_night.copy()
         self.felt = np.zeros((self.n_residents, 4), np.float32)  # fear and trust at midnight
         self.placed = np.zeros(self.n_residents, np.uint8)
         self.moved = np.zeros(n_people, np.uint8)
-        self.trips = np.zeros((self.threads, 3), np.int64)
+        self.trips = np.zeros((self.threads, 2), np.int64)
         self.stop_list = np.zeros((STOP_LIMIT, 2), np.int64)
         self.stopped = np.zeros(STOP_LIMIT, np.int64)
         self.counts = np.zeros(3, np.int64)
@@ -161,17 +164,19 @@ class CityModel(mesa.Model):
         self.home_weight = np.where(np.arange(24) >= begins, late / (24 - begins),
                                     (1 - late) / begins)
         self.place_bounds = parallel.chunk_bounds(n_places, self.threads)
-        self.people_bounds = parallel.chunk_bounds(n_people, self.threads, self.households.first,
-                                                     self.n_residents)
+        self.people_bounds = parallel.people_bounds(n_people, self.n_residents, self.threads,
+                                                    self.households.first)
         self.offender_bounds = parallel.chunk_bounds(len(self.offenders), self.threads)
-        self.stirred = np.zeros(len(self.offenders) + 1, np.uint64)
-        self.stirred_counts = np.zeros(self.threads, np.int64)
+        self.motivated = np.zeros(len(self.offenders) + 1, np.uint64)
+        self.chunk_counts = np.zeros(self.threads, np.int64)
         self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS)
         self.sum_parts = np.zeros((SUM_CHUNKS, n_cells, N_SUMS))
         if self.threads > 1:
-            self.chunk_rows = np.zeros((self.threads, n_places, 2), np.uint64)
-            self.chunk_stocks = np.zeros((self.threads, n_places, people.N_STOCKS), np.int32)
-            self.chunk_friction = np.zeros((self.threads, n_places), np.int64)
+            others = self.threads - 1  # the first chunk counts in the totals themselves
+            self.chunk_rows = np.zeros((others, n_places, 2), np.uint64)
+            self.chunk_stocks = np.zeros((others, n_places, people.N_STOCKS), np.int32)
+            self.chunk_friction = np.zeros((others, n_places), np.int64)
+            self.chunk_out = np.zeros((self.threads, n_cells), np.int64)
         bits = people.FIELD_BITS
         self.marks = np.array([1 | (int(g >= 3) << bits) | (int(g % 3 == 0) << (2 * bits))
                                for g in range(6)], np.uint64)

@@ -73,9 +73,8 @@ def move(m) -> None:
               m.marks, m.seconds, m.calendar.step_hours * 3600.0)
     m.trips[:] = 0
     if parallel_run:
-        parallel.hand_out_cues(m.place_rows, m.chunk_rows)
-        parallel.move_chunks(m.people_bounds, *common, m.chunk_rows, m.chunk_stocks,
-                             m.chunk_friction, m.moved, m.trips)
+        parallel.move_chunks(m.people_bounds, m.place_rows, m.stock, m.friction, m.chunk_rows,
+                             m.chunk_stocks, m.chunk_friction, m.moved, m.trips, *common)
         parallel.merge_chunks(m.place_bounds, m.chunk_rows, m.chunk_stocks, m.chunk_friction,
                               m.place_rows, m.stock, m.friction)
     else:
@@ -168,15 +167,14 @@ def offenders(m) -> None:
     due = m.home_events[m.home_events[:, events.STEP] == m.step_index]
     r.events[r.n_events:r.n_events + len(due)] = due
     r.n_events += len(due)
-    r.n_events, motivated = offending.offend(
-        stir(m), m.key(streams.MOTIVATION), m.key(streams.COMMIT), m.key(streams.TARGET),
-        m.step_index, m.calendar.step_hours, k.drive, f.person, f.propensity, f.perceived_risk,
-        f.haunts, f.memory_place, f.memory, f.memory_offence, p.at, p.status, p.anchors, p.hops,
-        p.route,
-        m.population.routes, m.neighbours.start, m.neighbours.items, s.x, s.y, m.value,
-        k.offences.memory_own, k.offences.memory_near, r.hazard, r.total, m.place_mark, m.weight,
-        r.events, r.n_events, r.LIMIT)
-    r.motivated += motivated
+    motivated = motivate(m)
+    r.motivated += len(motivated)
+    r.n_events = (parallel.offend_chunks if m.threads > 1 else offending.offend)(
+        motivated, m.step_index, m.key(streams.COMMIT), m.key(streams.TARGET), k.drive,
+        m.place_marks, m.candidate, m.expected, m.chosen, r.hazard, r.total, r.events, r.n_events,
+        r.LIMIT, f.person, f.haunts, f.memory_place, f.memory, f.memory_offence, p.at, p.anchors,
+        p.hops, p.route, m.population.routes, m.neighbours.start, m.neighbours.items, s.x, s.y,
+        m.value, k.offences.memory_own, k.offences.memory_near)
     for row in k.offences.of_form(places.FRICTION):
         r.n_events = places.frictions(
             0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
@@ -185,16 +183,16 @@ def offenders(m) -> None:
             r.events, r.n_events, r.LIMIT)
 
 
-def stir(m) -> np.ndarray:
-    """Offenders who may be motivated in this step, in the order of their rows."""
-    f, bounds = m.offenders, m.offender_bounds
+def motivate(m) -> np.ndarray:
+    """Offenders who are motivated in this step, in the order of their rows."""
+    f, p, bounds = m.offenders, m.people, m.offender_bounds
     given = (m.key(streams.MOTIVATION), m.calendar.step_hours, m.constants.drive, f.person,
-             f.active, f.propensity, f.memory, m.stirred)
+             f.active, f.propensity, f.memory, f.perceived_risk, p.at, p.status, m.motivated)
     if m.threads == 1:
-        return m.stirred[:offending.stir(0, len(f), *given)]
-    parallel.stir_chunks(bounds, *given, m.stirred_counts)
-    return np.concatenate([m.stirred[lo:lo + n] for lo, n in
-                           zip(bounds[:-1], m.stirred_counts, strict=True)])
+        return m.motivated[:offending.motivate(0, len(f), *given)]
+    parallel.motivate_chunks(bounds, m.chunk_counts, *given)
+    return np.concatenate([m.motivated[lo:lo + n] for lo, n in
+                           zip(bounds[:-1], m.chunk_counts, strict=True)])
 
 
 def consequences(m) -> None:
@@ -205,9 +203,9 @@ def consequences(m) -> None:
     if r.n_events > begin:
         exposure = m.constants.exposure
         exposure = exposure._replace(occupied=exposure.occupied * (1.0 - m.hour.awake))
-        r.n_events = victims.find_victims(
-            begin, r.n_events, r.events, m.constants.offences.form, m.constants.offences.female,
-            exposure, m.day_outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT),
+        find_victims(
+            m, m.constants.offences.form, m.constants.offences.female, exposure,
+            m.day_outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT),
             m.key(streams.VICTIM, -1),
             m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
             m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
@@ -221,8 +219,22 @@ def consequences(m) -> None:
                                m.places.procedural_quality, m.place_rows,
                                passers.start, passers.items, m.moved, p.group, p.foreign,
                                p.trust_police, p.stops, m.stopped)
-        residents = m.stopped[:n][m.stopped[:n] < m.n_residents]
-        np.add.at(m.recorder.stops, m.cell[residents], 1)
+        stopped = m.stopped[:n]
+        cells = m.cell[stopped[stopped < m.n_residents]]
+        m.recorder.stops += np.bincount(cells, minlength=len(m.recorder.stops))
+
+
+def find_victims(m, *given) -> None:
+    """Victims of the step's events; events without a target are dropped."""
+    r, begin = m.recorder, m.first_event
+    if m.threads == 1:
+        r.n_events = victims.find_victims(begin, r.n_events, r.events, *given)
+        return
+    kept = np.empty(r.n_events - begin, bool)
+    parallel.victim_chunks(m.threads, begin, r.n_events, kept, r.events, *given)
+    found = r.events[begin:r.n_events][kept]
+    r.n_events = begin + len(found)
+    r.events[begin:r.n_events] = found
 
 
 def follow_up(m, begin: int, end: int) -> None:
@@ -262,8 +274,19 @@ def observe(m) -> None:
     r.contacts += int(m.counts[1])
     r.patrol += m.places.patrol_minutes
     if m.band(m.hour_of_week % 24) == 2:
-        perception.count_out(0, m.n_residents, m.people.at, m.people.status, m.cell, r.out)
+        count_out(m)
         r.night_hours += m.calendar.step_hours
+
+
+def count_out(m) -> None:
+    """Residents out now, by cell."""
+    given = (m.people.at, m.people.status, m.cell)
+    if m.threads == 1:
+        perception.count_out(0, m.n_residents, *given, m.recorder.out)
+        return
+    m.chunk_out[:] = 0
+    parallel.count_out_chunks(m.people_bounds[0], m.chunk_out, *given)
+    m.recorder.out += m.chunk_out.sum(axis=0)
 
 
 PHASES = (("clock", clock), ("policies", policies), ("people", move), ("guardians", guardians),
@@ -306,7 +329,7 @@ def minds(m, day: int) -> None:
                  p.caution, m.cell)
     if m.threads > 1:
         parallel.remember_chunks(m.sum_bounds, *felt, m.felt)
-        parallel.days_end_chunks(m.sum_bounds, *arguments, m.sum_parts)
+        parallel.days_end_chunks(m.sum_bounds, m.sum_parts, *arguments)
     else:
         perception.remember(0, n, *felt, m.felt)
         for c in range(len(m.sum_bounds) - 1):
