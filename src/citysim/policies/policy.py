@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from citysim.config.complaints import explain
 from citysim.config.errors import InputError, closest_match
 from citysim.state import columns
 from citysim.state.levers import LEVERS, OPS, TABLES, find_lever
@@ -260,7 +261,7 @@ def parse_policy(name: str, data: Mapping[str, Any]) -> Policy:
     try:
         policy = Policy.model_validate(content)
     except ValidationError as error:
-        raise _explain(error, f"configs/policy/{name}.yaml") from None
+        raise explain(error, f"configs/policy/{name}.yaml", _fields_at) from None
     for i, measure in enumerate(policy.measures):
         _check_measure(policy, measure, f"{policy.where}, measures[{i}]")
     return policy
@@ -332,36 +333,12 @@ def _check_target(target: Target, where: str) -> None:
             code_of(c.column, value, f"{where}.{key}")
 
 
-def _explain(error: ValidationError, file: str) -> InputError:
-    """Turn one complaint of pydantic, a misspelt key before all others, into one message."""
-    found = error.errors()
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
-    tags = ("function-", "dict[", "list[")  # pydantic's names for the arms of a union
-    path = [p for p in first["loc"] if p not in ("str", "float")
-            and not str(p).startswith(tags)]
-    where = f"{file}, {'.'.join(str(p) for p in path)}" if path else file
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(path[:-1])
-        return InputError(f"there is no key '{path[-1]}'", where=where, allowed=known,
-                          closest=closest_match(str(path[-1]), known))
-    if first["type"] == "missing":
-        return InputError(f"'{path[-1]}' is missing", where=where)
-    if first["type"] == "literal_error":
-        allowed = first["ctx"]["expected"]
-        known = [w.strip(" '") for w in allowed.replace(" or ", ",").split(",")]
-        return InputError(f"unknown value {first['input']!r}", where=where, allowed=allowed,
-                          closest=closest_match(str(first["input"]), known))
-    message = first["msg"].removeprefix("Value error, ")
-    return InputError(f"{message[:1].lower()}{message[1:]} (given: {first['input']!r})"
-                      if first["type"] != "value_error" else message, where=where)
-
-
-def _fields_at(path: list) -> list[str]:
+def _fields_at(path: list[str]) -> list[str]:
     """Keys allowed at a place in the policy's tree."""
     model: type[BaseModel] = Policy
     children = {"measures": Measure, "target": Target, "when": When, "delivery": Delivery,
                 "area": Area, "filter": Condition}
     for part in path:
-        model = children.get(str(part), model)
+        model = children.get(part, model)
     return [f.alias or name for name, f in model.model_fields.items()
             if (model, name) != (Policy, "name")]

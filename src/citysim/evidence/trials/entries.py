@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from citysim.config.complaints import explain
 from citysim.config.errors import InputError, closest_match
 from citysim.config.lookup import find_config_dir, read_yaml
 from citysim.evidence.trials.measures import MEASURES
@@ -76,7 +77,7 @@ def parse_trial(content: Mapping[str, Any], where: str = "trial") -> Trial:
     try:
         trial = Trial.model_validate(plain(content))
     except ValidationError as error:
-        raise _explain(error, where) from None
+        raise explain(error, where, _known) from None
     _check_units(trial, where)
     _check_arms(trial, where)
     _check_outcomes(trial, where)
@@ -205,29 +206,6 @@ def _check_published(trial: Trial, where: str) -> None:
             if value not in known:
                 raise InputError(f"unknown {key} '{value}'", where=f"{place}.{key}", allowed=known,
                                  closest=closest_match(value, known))
-
-
-def _explain(error: ValidationError, where: str) -> InputError:
-    """One complaint of pydantic, a misspelt key before all others, as one message."""
-    found = error.errors()
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
-    loc = [str(p) for p in first["loc"] if not str(p).startswith(("function-", "list[", "dict["))]
-    place = f"{where}, {'.'.join(loc)}" if loc else where
-    if first["type"] == "extra_forbidden":
-        known = _known(loc[:-1])
-        return InputError(f"there is no key '{loc[-1]}'", where=place, allowed=known,
-                          closest=closest_match(loc[-1], known))
-    if first["type"] == "missing":
-        return InputError(f"'{loc[-1]}' is missing", where=place)
-    if first["type"] == "literal_error":
-        expected = first["ctx"]["expected"]
-        names = [w.strip(" '") for w in expected.replace(" or ", ",").split(",")]
-        return InputError(f"unknown value {first['input']!r}", where=place, allowed=expected,
-                          closest=closest_match(str(first["input"]), names))
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] != "value_error":
-        message = f"{message[:1].lower()}{message[1:]} (given: {first['input']!r})"
-    return InputError(message, where=place)
 
 
 def _known(path: list[str]) -> list[str]:
