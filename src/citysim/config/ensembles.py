@@ -110,11 +110,7 @@ def read_ensemble(file: Path, name: str, settings: Settings) -> Ensemble:
     InputError
         With file and key.
     """
-    content, where = read_yaml(file), str(file)
-    for key in content:
-        if key not in KEYS:
-            raise InputError(f"unknown key '{key}'", where=where, allowed=KEYS,
-                             closest=closest_match(key, KEYS))
+    content, where = read_yaml(file, KEYS), str(file)
     paths, points = content.get("paths"), content.get("points")
     if not isinstance(paths, list) or not paths or len(set(map(str, paths))) < len(paths):
         raise InputError("no list of different parameters", where=f"{where}, key paths",

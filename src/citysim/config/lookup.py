@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -77,13 +77,20 @@ def option_files(folder: Path, group: str, option: str | None) -> Iterator[Path]
                 yield from option_files(folder, group, entry.split("@")[0])
 
 
-def read_yaml(path: Path) -> dict:
+def read_yaml(path: Path, keys: Sequence[str] | None = None) -> dict:
     """Plain content of one YAML file (numbers such as ``1e3`` as numbers).
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Those it may have at its top; any by default.
 
     Raises
     ------
     InputError
-        If the file is not readable YAML or not a mapping.
+        If the file is not readable YAML, not a mapping, or has another key.
     """
     from omegaconf import OmegaConf  # kept out of the fast start
 
@@ -93,6 +100,10 @@ def read_yaml(path: Path) -> dict:
         raise yaml_refusal(error, str(path)) from error
     if not isinstance(content, dict):
         raise InputError("a configuration file must hold a mapping of keys", where=str(path))
+    for key in content:
+        if keys is not None and key not in keys:
+            raise InputError(f"unknown key '{key}'", where=str(path), allowed=keys,
+                             closest=closest_match(key, keys))
     return content
 
 

@@ -162,11 +162,7 @@ def read_plan(file: Path, settings: Settings, facts: list[Fact] | None = None,
     InputError
         With file and key.
     """
-    content, where = read_yaml(file), str(file)
-    for key in content:
-        if key not in KEYS:
-            raise InputError(f"unknown key '{key}'", where=where, allowed=KEYS,
-                             closest=closest_match(key, KEYS))
+    content, where = read_yaml(file, KEYS), str(file)
     numbers = _numbers(content, changes, where)
     facts = facts if facts is not None else load_facts(settings.config_dir or None)
     left_out = content.get("left_out") or {}
