@@ -252,6 +252,16 @@ def test_replace_is_validated_and_leaves_the_original(settings):
             settings.replace({path: value})
 
 
+def test_a_mapping_changes_what_it_names_and_must_name_something(settings):
+    changed = settings.replace({"model": {"guardianship": {"saturation": 0.3}}})
+    assert changed.model.guardianship.saturation == 0.3
+    assert changed.model.drift == settings.model.drift
+    with pytest.raises(InputError) as refused:
+        settings.replace({"model": {"guardianship": {}}})
+    assert refused.value.where == "model.guardianship" and "saturation" in str(refused.value)
+    assert settings.replace({"policies": {}}).policies == {}  # a plain part, replaced as a whole
+
+
 def test_a_parameter_in_the_wrong_place_is_pointed_to(settings):
     with pytest.raises(InputError) as caught:
         settings.replace({"saturation": 1})

@@ -122,12 +122,15 @@ class Settings(Branch):
         ----------
         changes
             New values by dotted path (``model.guardianship.saturation``, ``days``,
-            ``policies.street_lighting.measures.0.dose``); ``.value`` at the end is accepted.
+            ``policies.street_lighting.measures.0.dose``); ``.value`` at the end is accepted. A
+            mapping for a branch (``{"offences": {"robbery": {"level": 0}}}``) changes what it
+            names and leaves the rest.
 
         Raises
         ------
         InputError
-            If a path does not exist or a value is not allowed there.
+            If a path does not exist, a value is not allowed there, or a mapping for a branch
+            is empty.
         """
         items, provenance = self._items, None
         study: dict[str, Any] = {}
@@ -161,7 +164,11 @@ class Settings(Branch):
         for path, value in changes.items():
             path = path if path in self.rules else path.removesuffix(".value")
             if isinstance(value, Mapping) and path not in self.rules and \
-                    isinstance(self.get_path(path), Branch):
+                    isinstance(branch := self.get_path(path), Branch):
+                if not value and branch:  # neither a change nor a way to take rows away
+                    raise InputError("an empty mapping changes nothing", where=path,
+                                     allowed=f"some of its keys ({', '.join(branch)}), each with "
+                                             "what is to change; the others stay as they are")
                 yield from self._flat({f"{path}.{k}": v for k, v in value.items()})
             else:
                 yield path, value
