@@ -29,7 +29,21 @@ def _name_of(names, index):
     return np.asarray(names, dtype=object)[index]
 
 
-class Person(View):
+class Placed(View):
+    """A view that stands on a place: its ``place`` is the row."""
+
+    @property
+    def pos(self) -> tuple[float, float]:
+        """Easting and northing in metres of the place where it is."""
+        return _position(self.model, self.place)
+
+    @property
+    def location(self) -> PublicSpace:
+        """The place where it is; for a unit off duty, where it was last."""
+        return _one(self.model, PublicSpace, self.place)
+
+
+class Person(Placed):
     """A row of people."""
 
     TABLE = "people"
@@ -42,16 +56,6 @@ class Person(View):
     place = Derived(_place_of_people, doc="row of the place where the person is")
     out = Derived(lambda model, rows: model.people.at[rows] >= 2,
                   doc="true while at a leisure place")
-
-    @property
-    def pos(self) -> tuple[float, float]:
-        """Easting and northing in metres of the place where the person is."""
-        return _position(self.model, self.place)
-
-    @property
-    def location(self) -> PublicSpace:
-        """The place where the person is."""
-        return _one(self.model, PublicSpace, self.place)
 
     @property
     def home(self) -> PublicSpace:
@@ -85,7 +89,7 @@ class Outsider(Person):
     """A commuter or visitor: present, a target, a guardian, a drinker, but no resident."""
 
 
-class Offender(View):
+class Offender(Placed):
     """A resident's offending role; ``active`` is 1 while it is held."""
 
     TABLE = "offenders"
@@ -99,34 +103,19 @@ class Offender(View):
         return _one(self.model, Resident, self.person)
 
     @property
-    def pos(self) -> tuple[float, float]:
-        """Easting and northing in metres."""
-        return _position(self.model, self.place)
-
-    @property
     def co_offenders(self) -> ColumnarSet:
         """Others of the co-offending group."""
         rows = self.model.groups[self.group] if self.group >= 0 else np.empty(0, np.int64)
         return _some(self.model, Offender, rows[rows != self.row])
 
 
-class Guardian(View):
+class Guardian(Placed):
     """A police unit that can be on duty."""
 
     TABLE = "guardians"
     FIXED = frozenset({"kind", "force"})
     strategy = Derived(lambda model, rows: _name_of(STRATEGIES, model.guardians.kind[rows]),
                        doc="what the unit does on duty")
-
-    @property
-    def pos(self) -> tuple[float, float]:
-        """Easting and northing in metres."""
-        return _position(self.model, self.place)
-
-    @property
-    def location(self) -> PublicSpace:
-        """The place where the unit is or was last."""
-        return _one(self.model, PublicSpace, self.place)
 
 
 class PublicSpace(View):
