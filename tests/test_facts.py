@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import yaml
 
+from citysim.config.compose import compose_study
+from citysim.config.ensembles import ensemble_of
 from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
-from citysim.evidence.city_year import open_year, run_year, year_settings
+from citysim.evidence.city_year import PROGRAM, open_year, run_year, year_settings
 from citysim.evidence.facts import Part, Tolerance, load_facts, read_fact
 from citysim.evidence.measures import all_measures, take
 from citysim.evidence.verdicts import evaluate, interval, judge, tally
+from citysim.study.design import runs_of
+from citysim.study.store import Store
 from made_crimes import counted
 
 RULE = Tolerance(inside=0.15, near=0.25, width=0.25)
@@ -191,6 +195,36 @@ def test_a_year_becomes_data(year):
         assert (run.crimes.hour == run.crimes.time % 24).all()
         rate = take("true_rate", run, {"offences": "vandalism"}).value
         assert rate == pytest.approx((mine["offence"] == "vandalism").sum() / 4000 * 1e5 * 365 / 4)
+
+
+def test_each_run_is_read_with_what_it_drew(year):
+    folder, runs = year
+    points = ensemble_of(compose_study(["city=town"]))
+    drawn = [points.drawn(seed)["model.fear.afraid"] for seed in (1, 2)]
+    assert drawn[0] != drawn[1] and [run.people.afraid for run in runs] == drawn
+    minds = Store(folder).read("minds")
+    for run, afraid in zip(runs, drawn, strict=True):
+        mine = minds[minds["seed"] == run.seed].sort_values("person")["fear_after_dark"].to_numpy()
+        age = run.people.age[:run.residents]
+        adult = (age >= 14) & (age <= 110)
+        assert take("feel_unsafe_at_end", run).value == (mine[adult] >= afraid).mean()
+
+
+def test_each_future_is_read_with_the_city_that_it_had(tmp_path):
+    settings = year_settings(["city=town", "days=1", "warmup_days=0", "executor=serial",
+                              "uncertainties={scale:[0.05,0.1]}", "design={kind:grid}",
+                              f"output_dir={tmp_path}"])
+    assert sorted(run.residents for run in run_year(settings)) == [200, 400]
+
+
+def test_runs_of_a_plain_study_are_not_taken_for_those_of_a_year(year):
+    folder, _ = year
+    settings = year_settings(["city=town", "days=4", "warmup_days=1", "seeds=2", "executor=serial",
+                              f"output_dir={folder}"])
+    own, plain = ({run.key for run in runs_of(settings, program=program)}
+                  for program in (PROGRAM, None))
+    store = Store(folder)
+    assert store.done(own) == own and not store.done(plain)
 
 
 def test_a_study_is_opened_again_without_its_settings(year):

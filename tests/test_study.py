@@ -12,6 +12,7 @@ import pytest
 
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
+from citysim.study import design
 from citysim.study.design import data_files, runs_of, scenarios_of, study_key
 from citysim.study.executor import execute
 from citysim.study.local import Queue, WorkersDoNotStart
@@ -194,6 +195,21 @@ def test_a_worker_stays_with_its_seed_and_then_takes_one_that_is_free(folder):
     assert queue.take(third.group, set()) is third
     left = [queue.take(("nobody",), {second.group, ("other",)}).task.seed for _ in range(5)]
     assert sorted(left) == [2, 2, 3, 3, 3] and not queue
+
+
+def test_keys_follow_the_source_of_a_program_of_its_own(folder, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings, source = compose_study(["seeds=1"], folder, folder), tmp_path / "own_program.py"
+
+    def keys(program, text=""):
+        source.write_text(text)
+        design._source_hash.cache_clear()
+        return {run.key for run in runs_of(settings, program=program)}
+
+    own = Program(simulate="own_program:simulate", code=("own_program",))
+    assert keys(None) == keys(PROGRAM)  # what drives the stub is nobody's source
+    assert keys(own, "a = 1") == keys(own, "a = 1")
+    assert not keys(own, "a = 1") & keys(own, "a = 2") and not keys(own) & keys(None)
 
 
 def test_runs_of_other_worlds_do_not_share_a_group(folder):

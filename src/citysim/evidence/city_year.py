@@ -6,6 +6,7 @@ at the end (table ``minds``), which surveys ask about and ordinary studies do no
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 DAYS = 365
 MINDS = "minds"
-PROGRAM = Program(simulate="citysim.evidence.city_year:simulate_year")
+PROGRAM = Program(simulate=f"{__name__}:simulate_year", code=(__name__,))
 
 
 def simulate_year(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
@@ -92,7 +93,8 @@ def open_year(folder: str | Path, scenario: str | None = None,
               ) -> list[CityData]:
     """Open the finished runs of a study as data for measures, one entry per future and seed.
 
-    City and people are built again from the configuration that the manifest names.
+    City and people are built again from the configuration that the manifest names, with what each
+    run drew or set (the point of an ensemble, a future).
 
     Parameters
     ----------
@@ -122,12 +124,16 @@ def open_year(folder: str | Path, scenario: str | None = None,
     if not len(runs):
         raise InputError("no run of the baseline ended well", where=str(folder),
                          allowed="citysim status tells what failed")
-    world = build_world(settings)
     tables = {name: _read(study, name, scenario) for name in ("events", "outcomes", MINDS)}
-    return [replace(city_data(settings, world, int(run.seed),
-                              *(_of_run(table, run.key) for table in tables.values())),
-                    future=int(run.future))
-            for run in runs.itertuples()]
+    found, worlds = [], {}
+    for run in runs.itertuples():
+        own = settings.replace(json.loads(run.parameters)["set"])
+        if own.world_key() not in worlds:
+            worlds = {own.world_key(): build_world(own)}
+        data = city_data(own, *worlds.values(), int(run.seed),
+                         *(_of_run(table, run.key) for table in tables.values()))
+        found.append(replace(data, future=int(run.future)))
+    return found
 
 
 def _settings_of(manifest: dict, where: str, config_path: str | None) -> Settings:
@@ -159,7 +165,7 @@ def city_data(settings: Settings, world: World, seed: int, events: pd.DataFrame,
     Parameters
     ----------
     settings, world, seed
-        What it was run with.
+        What it was run with; the settings hold what the run drew.
     events, outcomes, minds
         Its result tables.
     """

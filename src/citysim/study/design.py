@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citysim.config.ensembles import ensemble_of
 from citysim.config.settings import NOT_CONTENT, Settings, stable_hash
+from citysim.study.program import Program
 from citysim.study.sweep import Scenario, sweep_of
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def design_table(settings: Settings) -> pa.Table:
     return sweep_of(settings).table()
 
 
-def runs_of(settings: Settings, seeds: Iterable[int] | None = None) -> list[Run]:
+def runs_of(settings: Settings, seeds: Iterable[int] | None = None,
+            program: Program | None = None) -> list[Run]:
     """Every run of a study, all scenarios of one seed behind each other.
 
     That order gives complete pairs early, so that a study cut short still compares.
@@ -63,6 +66,8 @@ def runs_of(settings: Settings, seeds: Iterable[int] | None = None) -> list[Run]
         The study's.
     seeds
         In place of the study's own: with more of them, the keys of the runs they share stay.
+    program
+        What will simulate them; the model's own by default.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def runs_of(settings: Settings, seeds: Iterable[int] | None = None) -> list[Run]
         See :func:`citysim.study.sweep.sweep_of` and
         :func:`citysim.config.ensembles.ensemble_of`.
     """
-    code, memo = code_hash(), {}
+    code, memo = _code_of(program or Program()), {}
     scenarios, ensemble = scenarios_of(settings), ensemble_of(settings)
     prepared: dict[tuple, list[tuple]] = {}
     found = []
@@ -157,6 +162,21 @@ def _digest(node: Any, memo: dict) -> Any:
             {k: _digest(v, memo) for k, v in node.items()}
         memo[id(node)] = node, stable_hash(parts)
     return memo[id(node)][1]
+
+
+def _code_of(program: Program) -> str:
+    """Hash of the source that a program's runs come from: the model's, and any of its own."""
+    if not program.code:
+        return code_hash()
+    return stable_hash([code_hash(), program.simulate, _source_hash(program.code)])
+
+
+@cache
+def _source_hash(modules: tuple[str, ...]) -> str:
+    total = sha256()
+    for name in modules:
+        total.update(name.encode() + Path(find_spec(name).origin).read_bytes())
+    return total.hexdigest()[:16]
 
 
 @cache

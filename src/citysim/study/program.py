@@ -30,6 +30,9 @@ class Program:
         seeds would leave of it.
     main_table
         ``(summary, runs)`` -> what the terminal shows at the end.
+    code
+        Modules beyond the model's packages whose source can change what ``simulate`` gives; the
+        keys of runs depend on them, so that no other program's runs are taken for this one's.
     """
 
     check: str = "citysim.study.check:check_inputs"
@@ -40,6 +43,7 @@ class Program:
     write_report: str = "citysim.report.page:write_report"
     half_width: str = "citysim.analysis.replicates:half_width"
     main_table: str = "citysim.analysis.terminal:main_table"
+    code: tuple[str, ...] = ()
 
 
 def resolve(name: str) -> Callable:

@@ -99,7 +99,7 @@ def run_study(settings: Settings, progress: Callable[[Progress], None] | None = 
     study = study_key(runs)
     seeds = seeds_so_far(settings, store.manifest, study)
     if len(seeds) > len(settings.seeds):
-        runs = runs_of(settings, seeds)
+        runs = runs_of(settings, seeds, program)
     done = store.done(run.key for run in runs)
     missing = len(runs) - len(done)
     if missing:
@@ -121,8 +121,8 @@ def check_study(settings: Settings, program: Program | None = None) -> list[Run]
     InputError
         On settings that no run could be made from.
     """
-    check = resolve((program or Program()).check)
-    runs = runs_of(settings)
+    program = program or Program()
+    check, runs = resolve(program.check), runs_of(settings, program=program)
     for distinct in samples_to_check(runs):
         check(distinct)
     return runs

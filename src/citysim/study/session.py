@@ -108,7 +108,8 @@ class Session:
         try:
             self._run_missing()
             while added := self._added_seeds():
-                self.runs = runs_of(self.settings, [*self._manifest["seeds"], *added])
+                self.runs = runs_of(self.settings, [*self._manifest["seeds"], *added],
+                                    self.program)
                 self._settle()
                 self._run_missing()
             status = "done" if len(self._done) == len(self.runs) else "failed"

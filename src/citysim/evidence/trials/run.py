@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HERE = "citysim.evidence.trials"
+_AFTER = ("pool", "run")  # work on results; all else turns an entry into them
 PROGRAM = Program(check=f"{_HERE}.run:check", build_world=f"{_HERE}.run:build_world",
                   simulate=f"{_HERE}.simulate:simulate_trial",
-                  summarise=f"{_HERE}.run:summarise", write_report=f"{_HERE}.run:write_table")
+                  summarise=f"{_HERE}.run:summarise", write_report=f"{_HERE}.run:write_table",
+                  code=tuple(f"{_HERE}.{file.stem}" for file in sorted(Path(__file__).parent.glob(
+                      "*.py")) if file.stem not in _AFTER))
 OUTPUTS = Path("outputs") / "evidence" / "trials"
 
 
@@ -59,8 +60,7 @@ def for_trial(settings: Settings, trial: Trial) -> Settings:
         "days": trial.evaluated, "warmup_days": timing.warmup + timing.baseline,
         "start_date": timing.start_date, **trial.set,
         "scenarios": {trial.id: {"policies": trial.policies, "set": {}}},
-    }).carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True),
-                       "code": code_hash()})
+    }).carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True)})
 
 
 def run_trial(trial: Trial, overrides: Sequence[str] = (),
@@ -127,13 +127,3 @@ def write_table(folder: Path, world: Any) -> Path:
     path.write_text(pd.read_csv(Path(folder) / "summary.csv").to_html(index=False),
                     encoding="utf-8")
     return path
-
-
-@cache
-def code_hash() -> str:
-    """Hash of the source files that turn an entry into results."""
-    total = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem != "pool":  # works on results
-            total.update(path.name.encode() + path.read_bytes())
-    return total.hexdigest()[:16]
