@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from citysim.cli.main import main
+from citysim.config.ensembles import ensemble_of
 from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
 from citysim.evidence.board import findings, gate, log, page, run, tables, texts
@@ -24,9 +25,12 @@ from citysim.evidence.board.plan import (
     load_reasons,
 )
 from citysim.evidence.board.run import Board, run_board
+from citysim.evidence.city_year import year_settings
 from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trial, load_trials
+from citysim.evidence.trials.run import settings_of
 from citysim.evidence.verdicts import COLUMNS
+from citysim.study.design import runs_of
 
 PLAN = Depth(year=Year(city="town", seeds=2), quickened=True, minutes=10)
 
@@ -148,11 +152,42 @@ def test_one_trial_that_cannot_run_hides_no_other(monkeypatch, tmp_path):
 
 
 def test_the_hash_of_parameters_follows_parameters_only():
-    from citysim.evidence.city_year import year_settings
+    base, days, *others = (run.parameter_hash(year_settings(["city=town", *words])) for words in
+                           ([], ["days=9", "seeds=4"], ["model.near_repeat.drive=2"],
+                            ["parameters=point"]))
+    assert base == days and len({base, *others}) == 3
 
-    base, days, other = (run.parameter_hash(year_settings(["city=town", *words])) for words in
-                         ([], ["days=9", "seeds=4"], ["model.near_repeat.drive=2"]))
-    assert base == days != other
+
+def test_the_hash_of_parameters_knows_the_points_of_all_cities_of_the_board(tmp_path):
+    folder = copied(tmp_path)
+    plan = load_depth("quick", folder)
+    assert run._other_cities(plan, load_trials()) == ["town"]
+    cities = [year_settings([f"city={city}"], folder) for city in (plan.year.city, "town")]
+    first, both = run.parameter_hash(cities[0]), run.parameter_hash(*cities)
+    file = folder / "parameters/town.yaml"
+    content = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(content | {"points": content["points"][1:]}))
+    assert run.parameter_hash(cities[0]) == first and run.parameter_hash(*cities) != both
+
+
+def test_the_board_draws_and_the_gate_does_not(monkeypatch, tmp_path):
+    asked = {}
+
+    def stop(settings, told):
+        asked["year"] = settings
+        raise KeyboardInterrupt
+
+    for module, start in ((run, lambda: run_board("quick", output_dir=tmp_path)),
+                          (gate, lambda: gate.run_gate((), tmp_path))):
+        monkeypatch.setattr(module, "run_year", stop)
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        asked[module] = ensemble_of(asked["year"])
+    assert asked[run].name == "turin_dora" and asked[gate] is None
+    trial = load_trials()["hot_spots_review"]
+    levels = {r.seed: r.settings.offences.robbery.level
+              for r in runs_of(settings_of(trial, ["seeds=3"]))}
+    assert len(set(levels.values())) == 3
 
 
 # --- what counts

@@ -109,12 +109,13 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
     trials = {name: plan.cut(t) for name, t in _chosen(load_trials(config_path), only).items()}
     words = [f"city={plan.year.city}", f"seeds={plan.year.seeds}", *overrides,
              f"output_dir={folder / f'year_{plan.year.city}'}"]
-    settings = year_settings(words, config_path)
+    settings, others = year_settings(words, config_path), _other_cities(plan, trials)
+    rest = [year_settings([f"city={city}", *overrides], config_path) for city in others]
     with watch(f"a year of {plan.year.city}") as told:
         data = run_year(settings, told)
     board = Board(depth, plan, evaluate(facts, data), *_no_trials(), trials,
                   load_aims(config_path), reasons, code=code_hash(),
-                  parameters=parameter_hash(settings), fresh=fresh,
+                  parameters=parameter_hash(settings, *rest), fresh=fresh,
                   calibrated=ensemble_of(settings) is not None,
                   date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"))
     if len(data) < len(settings.seeds):
@@ -123,18 +124,28 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
     board.facts["reason"] = [reasons.of_fact(r.fact, r.part) for r in board.facts.itertuples()]
     _run_trials(board, folder / "trials", overrides, config_path, watch)
     # Hashed anew: the function keeps what it found first.
-    now = code_hash.__wrapped__(), parameter_hash(year_settings(words, config_path))
+    again = [words, *([f"city={city}", *overrides] for city in others)]
+    now = code_hash.__wrapped__(), parameter_hash(*(year_settings(w, config_path) for w in again))
     if now != (board.code, board.parameters):
         board.problems.append("board: code or configuration changed while it ran; run it again")
     board.seconds = time.monotonic() - began
     return board
 
 
-def parameter_hash(settings: Settings) -> str:
-    """Hash of all that describes city, people and mechanisms, with the ensemble drawn from."""
-    content, ensemble = settings.content(), ensemble_of(settings)
-    drawn = None if ensemble is None else [list(ensemble.paths), list(map(list, ensemble.points))]
-    return stable_hash([{name: content.get(name) for name in _PARAMETERS}, drawn])
+def _other_cities(plan: Depth, trials: dict[str, Trial]) -> list[str]:
+    """Cities of trials beside that of the year."""
+    return sorted({trial.city for trial in trials.values()} - {plan.year.city})
+
+
+def parameter_hash(*cities: Settings) -> str:
+    """Hash of all that describes cities, people and mechanisms, with the ensembles drawn from."""
+    found = []
+    for settings in cities:
+        content, ensemble = settings.content(), ensemble_of(settings)
+        drawn = None if ensemble is None else [list(ensemble.paths),
+                                               list(map(list, ensemble.points))]
+        found.append([{name: content.get(name) for name in _PARAMETERS}, drawn])
+    return stable_hash(found)
 
 
 def _run_trials(board: Board, folder: Path, overrides, config_path, watch: Watch) -> None:

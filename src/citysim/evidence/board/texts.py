@@ -33,8 +33,10 @@ def basis(board: Board) -> str:
     cut = ("This is the quick board: trials are cut short (56 days by default) and have few "
            "seeds, so that slow measures show less than they would and intervals are wide; "
            "depth=full runs them as published. ") if plan.quickened else ""
-    levels = ("The levels of the parameters are calibrated on facts. " if board.calibrated else
-              "Levels are not calibrated: parameters are as configured. ")
+    levels = ("Levels are calibrated on facts: each seed, of the year and of every trial, draws "
+              "one of the points that fit its city, so intervals hold luck and what is not known "
+              "of the levels. " if board.calibrated else
+              "Parameters are as configured; intervals hold luck between seeds only. ")
     return (f"{cut}Facts: {plan.year.seeds} years of {plan.year.city} without policy. {levels}"
             "No constant was fitted to a trial; but many were taken over from an earlier version "
             "that had been changed after effects of its policies were seen, so agreement alone "
