@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from citysim.config.errors import InputError, closest_match
 
@@ -43,7 +44,9 @@ def register(outcomes: dict[str, Measure]) -> Callable:
     return keep
 
 
+@cache
 def _load() -> None:
+    """Let every measure register itself, once."""
     package = importlib.import_module("citysim.outcomes")
     for module in pkgutil.iter_modules(package.__path__):
         if module.name not in NOT_MEASURES:

@@ -20,7 +20,7 @@ from citysim.study.store import DONE, Store
 # Days simulated to tell what a run costs at all from what a day costs; where the short ones
 # pass too quickly to be told apart, the long ones are used.
 _SHORT, _LONG = (2, 4), (7, 28)
-_DISTINCT = 1.0  # seconds between the two
+_QUICK = 1.5  # seconds for the shortest
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,12 @@ def _from_probe(settings, left, program) -> Estimate:
 
 def _time_days(run: Run, world: Any, program: Program):
     """Days of the two windows, seconds of the first run ever, and seconds and bytes of each."""
-    first = _timed(run, _SHORT[0], world, program)[0]  # compiles, or loads what was compiled
-    days, found = _SHORT, [_timed(run, n, world, program) for n in _SHORT]
-    if found[1][0] - found[0][0] < _DISTINCT:
-        days, found = _LONG, [_timed(run, n, world, program) for n in _LONG]
-    return days, first, found
+    first = few = _timed(run, _SHORT[0], world, program)
+    if first[0] > _QUICK:  # it compiles, or loads what was compiled
+        few = _timed(run, _SHORT[0], world, program)
+    if few[0] > _QUICK:
+        return _SHORT, first[0], [few, _timed(run, _SHORT[1], world, program)]
+    return _LONG, first[0], [_timed(run, days, world, program) for days in _LONG]
 
 
 def _timed(run: Run, days: int, world: Any, program: Program) -> tuple[float, float]:
