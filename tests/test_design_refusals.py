@@ -7,7 +7,7 @@ import pytest
 
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
-from citysim.study.design import scenarios_of
+from citysim.study.design import runs_of, scenarios_of
 from study_stub import write_configs
 
 AMOUNT, SATURATION = "policies.lamps.measures.0.amount", "model.guardianship.saturation"
@@ -80,6 +80,10 @@ LHS = "design={kind:latin_hypercube,points:4}"
     ([DOSE_RANGE], "needs steps", "design", None),
     ([DOSE_RANGE, "design={kind:grid,steps:100001}"], "not accepted", "steps", None),
     ([DOSE_RANGE, WATCHED, "design={kind:grid,steps:1000}"], "1,000,000 points", "design", None),
+    ([DOSE_RANGE, WATCHED, "design={kind:sobol,points:65536}"], "262,144 points", "design", None),
+    ([DOSE_RANGE, "design={kind:morris,points:90000}"], "180,000 points", "design", None),
+    ([DOSE_RANGE, WATCHED, "design={kind:grid,steps:1000}",
+      "futures={kind:latin_hypercube,points:1000}"], "1,000,000 points", "futures", None),
     ([DOSE_RANGE, "design={kind:latin_hypercube,points:0}"], "not accepted", "points", None),
     ([DOSE_RANGE, "design={kind:latin_hypercube}"], "needs points", "design", None),
     ([DOSE_RANGE, "design={kind:sobl,points:4}"], "not accepted", "kind", "sobol"),
@@ -105,6 +109,7 @@ def test_bad_designs_are_refused(study, words, said, where, closest):
     (f"{AMOUNT},{SATURATION}\n0.2,1\n0.3,nan\n", "nothing is not accepted", "row 2"),
     (f"{AMOUNT},{SATURATION}\n0.2,1\n0.3,\n", "nothing is not accepted", "row 2"),
     (f"{AMOUNT},{SATURATION}\n0.2,many\n", "'many' is not accepted", "row 1"),
+    (f"{AMOUNT},{SATURATION}\n0.2,1\n0.2,many\n", "'many' is not accepted", "row 2"),
     (f"{AMOUNT},{SATURATION}\n0.2,1\n0.2,4\n", "4 is not accepted", "row 2"),
 ])
 def test_bad_files_of_points_are_refused(study, tmp_path, monkeypatch, text, said, where):
@@ -113,6 +118,19 @@ def test_bad_files_of_points_are_refused(study, tmp_path, monkeypatch, text, sai
         Path("p.csv").write_text(text)
     error = refusal(study, DOSE_RANGE, WATCHED, "design={kind:table,file:p.csv}")
     assert said in error.message and where in error.where
+
+
+def test_a_folder_is_no_file_of_points(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("p.csv").mkdir()
+    error = refusal(study, DOSE_RANGE, "design={kind:table,file:p.csv}")
+    assert "no file" in error.message and error.closest is None
+
+
+def test_more_runs_than_anyone_means_are_refused(study):
+    with pytest.raises(InputError, match="2,400,000 runs") as caught:
+        runs_of(study("seeds=100000", DOSE_RANGE, "design={kind:latin_hypercube,points:23}"))
+    assert caught.value.where == "command line, seeds"
 
 
 def test_the_file_of_a_refused_key_is_named(folder, tmp_path):

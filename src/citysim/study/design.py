@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citysim.config.ensembles import ensemble_of
+from citysim.config.errors import InputError
 from citysim.config.settings import NOT_CONTENT, Settings, stable_hash
+from citysim.study.factors import place_of
 from citysim.study.program import Program
 from citysim.study.sweep import Scenario, sweep_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_MOST_RUNS = 1_000_000  # a slip of the keyboard beyond it
 _SCIENCE = ("state", "kernels", "city", "population", "policies", "outcomes", "model")
 
 
@@ -73,13 +76,17 @@ def runs_of(settings: Settings, seeds: Iterable[int] | None = None,
     ------
     InputError
         See :func:`citysim.study.sweep.sweep_of` and
-        :func:`citysim.config.ensembles.ensemble_of`.
+        :func:`citysim.config.ensembles.ensemble_of`; and if there are more than anyone means.
     """
     code, memo = _code_of(program or Program()), {}
     scenarios, ensemble = scenarios_of(settings), ensemble_of(settings)
     prepared: dict[tuple, list[tuple]] = {}
     found = []
-    for seed in settings.seeds if seeds is None else seeds:
+    seeds = list(settings.seeds if seeds is None else seeds)
+    if len(scenarios) * len(seeds) > _MOST_RUNS:
+        raise InputError(f"{len(scenarios) * len(seeds):,} runs", where=place_of(settings, "seeds"),
+                         allowed=f"at most {_MOST_RUNS:,} in a study: fewer seeds or points")
+    for seed in seeds:
         drawn = ensemble.drawn(seed) if ensemble else {}
         point = tuple(drawn.values())
         if point not in prepared:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from citysim.config.errors import InputError, closest_match
+from citysim.config.factors import MOST_POINTS
 from citysim.config.settings import Settings
 from citysim.study.factors import Factor, place_of
 
@@ -50,9 +51,29 @@ def points_of(settings: Settings, key: str, factors: Sequence[Factor]) -> list[P
         return _one_at_a_time(factors, design["steps"] or _ENDS)
     if kind == "table":
         return _table(settings, key, factors)
+    refuse_too_many(settings, key, design["points"] * _rows_of(kind, len(factors), design))
     shares = _SHARES[kind](len(factors), design)
     return [tuple(f.at(share) for f, share in zip(factors, row, strict=True))
             for row in shares.tolist()]
+
+
+def refuse_too_many(settings: Settings, key: str, points: int) -> None:
+    """Refuse more points than anyone means, before they fill the memory.
+
+    Raises
+    ------
+    InputError
+        Naming the key, and how many there may be.
+    """
+    if points > MOST_POINTS:
+        raise InputError(f"a design of {points:,} points", where=place_of(settings, key),
+                         allowed=f"at most {MOST_POINTS:,}: fewer points, factors or values")
+
+
+def _rows_of(kind: str, n: int, design) -> int:
+    """Rows of the sampling matrix for each point that is asked for."""
+    sobol = 2 * n + 2 if design.get("second_order") else n + 2
+    return {"sobol": sobol, "morris": n + 1}.get(kind, 1)
 
 
 def entry_of(settings: Settings, key: str) -> dict[str, Any] | None:
@@ -126,7 +147,7 @@ def design_file(settings: Settings, key: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     beside = [p.name for folder in folders for p in (folder / name).parent.glob("*")
-              if p.suffix.lower() in (".csv", ".parquet")]
+              if p.suffix.lower() in (".csv", ".parquet") and p.is_file()]
     raise InputError(f"there is no file '{name}'", where=place_of(settings, f"{key}.file"),
                      allowed="a CSV or Parquet file with a column for each factor",
                      closest=closest_match(name.name, beside))
@@ -146,7 +167,8 @@ def _table(settings, key, factors) -> list[Point]:
                          allowed=f"the columns {', '.join(names)}")
     if not columns[names[0]]:
         raise InputError("holds no rows", where=str(path), allowed="one row per point")
-    values = [_accepted(factor, columns[factor.name], path) for factor in factors]
+    values = [_accepted(factor, _numbers(factor, columns[factor.name]), path)
+              for factor in factors]
     return list(zip(*values, strict=True))
 
 
@@ -165,6 +187,19 @@ def _columns(path: Path) -> dict[str, list[Any]]:
     if twice:
         raise InputError(f"two columns '{twice[0]}'", where=str(path), allowed="one per factor")
     return table.to_pydict()
+
+
+def _numbers(factor: Factor, values: list[Any]) -> list[Any]:
+    """One word makes a whole column text; its numbers are numbers all the same."""
+    if factor.is_text or not any(isinstance(value, str) for value in values):
+        return values
+    found = []
+    for value in values:
+        try:
+            found.append(float(value))
+        except (TypeError, ValueError):
+            found.append(value)
+    return found
 
 
 def _accepted(factor: Factor, values: list[Any], path: Path) -> list[Any]:

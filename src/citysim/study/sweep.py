@@ -10,7 +10,7 @@ from citysim.config.errors import InputError, closest_match
 from citysim.config.settings import Settings
 from citysim.config.study_keys import BASELINE, TOGETHER
 from citysim.study.factors import LEVER, Factor, factors_of, place_of, short_names
-from citysim.study.sampling import Point, points_of
+from citysim.study.sampling import Point, points_of, refuse_too_many
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,9 +192,9 @@ def _drawn(settings, levers, uncertain) -> list[tuple[Point, Point, int]]:
     """Values of the levers, values of the uncertainties, row of the sampling matrix."""
     if settings.futures:
         states = points_of(settings, "futures", uncertain)
-        chosen = points_of(settings, "design", levers) if levers else [()]
-        return [(point, state, row) for row, state in enumerate(states)
-                for point in dict.fromkeys(chosen)]
+        chosen = list(dict.fromkeys(points_of(settings, "design", levers))) if levers else [()]
+        refuse_too_many(settings, "futures", len(states) * len(chosen))
+        return [(point, state, row) for row, state in enumerate(states) for point in chosen]
     n = len(levers)
     return [(point[:n], point[n:], row) for row, point in
             enumerate(points_of(settings, "design", [*levers, *uncertain]))]
