@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ def run(words, folder, options=("--config-path", str(ROOT / "configs"))):
 
 def in_small(words):
     """The same command on the town for two days; what it says itself stays."""
+    if words[0] == "evidence":
+        return [*words, "scale=0.1", "executor=serial",
+                "--trial", "switched_off_miniature"]
     if words[0] in ("list", "plan") or words[:2] == ["city", "describe"]:
         return words
     kept = [w for w in words if not w.startswith(("seeds=", "days=", "city=town"))]
@@ -66,7 +70,20 @@ def test_every_command_about_a_study_runs(line, flagship):
     assert "no_action" in done.stdout or "analysis" in done.stdout
 
 
-@pytest.mark.parametrize("line", [c for c in commands() if not reads(c)])
+@pytest.mark.parametrize("line", [c for c in commands() if c.startswith("citysim evidence")])
+def test_every_command_about_the_evidence_runs(line, tmp_path):
+    configs = shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    for depth in ("quick", "full"):
+        (configs / f"evidence/board/{depth}.yaml").write_text(
+            "year: {city: town, seeds: 1}\nquickened: true\nseeds: {switched_off_miniature: 1}\n")
+    words = [*in_small(shlex.split(line)[1:]), "--config-path", str(configs)]
+    done = run(words, tmp_path, options=())
+    assert done.returncode in (0, 1), done.stdout + done.stderr  # 1: aims that are missed
+    assert "Trials" in done.stdout and (tmp_path / "outputs/evidence/report.html").exists()
+
+
+@pytest.mark.parametrize("line", [c for c in commands()
+                                  if not reads(c) and not c.startswith("citysim evidence")])
 def test_every_command_of_the_readme_runs(line, tmp_path):
     words = in_small(shlex.split(line)[1:])
     if any("my_streets" in w for w in words):
