@@ -198,6 +198,24 @@ def calls(trace, scenario="*", seed="*"):
             for p in found]
 
 
+def nothing_lost(out, done, failed=()):
+    """DuckDB reads the finished runs, (scenario, seed) each, and no others; failures are told."""
+    import duckdb
+
+    from citysim.study.store import Store
+
+    runs = duckdb.sql("select scenario, seed, status, error from read_parquet("
+                      f"'{out}/results/runs/*.parquet', union_by_name=true)").fetchall()
+    assert {(r[0], r[1]) for r in runs if r[2] == "done"} == set(done)
+    told = {(r[0], r[1]): r[3] for r in runs if r[2] == "failed"}
+    assert set(told) == set(failed) and all(told.values())
+    rows = duckdb.sql("select distinct scenario, seed from read_parquet("
+                      f"'{out}/results/outcomes/*.parquet', union_by_name=true)").fetchall()
+    assert set(rows) == set(done)
+    assert len(Store(out).read("outcomes")) == 2 * len(done)
+    assert not (out / ".scratch").exists() and not list(out.rglob("*.part"))
+
+
 def processes(mark):
     """Living processes whose environment holds ``CITYSIM_TEST=mark``; they inherit it.
 

@@ -20,6 +20,7 @@ from study_stub import (
     alive,
     calls,
     compose,
+    nothing_lost,
     processes,
     start_driver,
     wait_for,
@@ -60,16 +61,7 @@ def small_disk(tmp_path):
 
 def check(out, done, failed=()):
     """What must hold after every accident: results readable, failures told, nobody left."""
-    runs = duckdb.sql("select scenario, seed, status, error from read_parquet("
-                      f"'{out}/results/runs/*.parquet', union_by_name=true)").fetchall()
-    assert {(r[0], r[1]) for r in runs if r[2] == "done"} == set(done)
-    told = {(r[0], r[1]): r[3] for r in runs if r[2] == "failed"}
-    assert set(told) == set(failed) and all(told.values())
-    rows = duckdb.sql("select distinct scenario, seed from read_parquet("
-                      f"'{out}/results/outcomes/*.parquet', union_by_name=true)").fetchall()
-    assert set(rows) == set(done)
-    assert len(Store(out).read("outcomes")) == 2 * len(done)
-    assert not (out / ".scratch").exists() and not list(out.rglob("*.part"))
+    nothing_lost(out, done, failed)
     wait_for(lambda: not processes(out), 10)
 
 
@@ -263,7 +255,8 @@ def test_a_changed_configuration_keeps_the_old_results_apart(folder, tmp_path, t
     settings = compose(folder, out, trace, together="raise")
     run_study(settings, program=PROGRAM)
     other = settings.replace({"model.guardianship.saturation": 0.5})
-    run_study(other, program=PROGRAM)
+    result = run_study(other, program=PROGRAM)
+    assert result.kept == 0 and result.exit_status == 1
     lost = {("together", 1), ("together", 2)}
     check(out, ALL - lost, lost)
     status = read_status(out)
