@@ -26,9 +26,18 @@ def test_difference_by_hand():
     assert row["diff"] == pytest.approx(2)
     assert (row["diff_lo90"], row["diff_hi90"]) == pytest.approx((2 - half, 2 + half), rel=1e-6)
     assert row["relative"] == pytest.approx(2 / 20)
-    assert (row["relative_lo90"], row["relative_hi90"]) == \
-        pytest.approx(((2 - half) / 20, (2 + half) / 20), rel=1e-6)
     assert row["n"] == 3 and row["note"] == ""
+
+
+def test_a_share_is_surer_than_its_difference_where_seeds_differ_in_level():
+    same = one(compare([10, 20, 30], [11, 22, 33]))  # a tenth more with every seed
+    assert (same["relative_lo90"], same["relative_hi90"]) == pytest.approx((0.1, 0.1))
+    row = one(compare([10, 20], [11, 24]))
+    half = 6.313752 * (4 - 20 / 6) / 15  # t(0.95; 1), what the seeds are off a share of 1/6
+    assert (row["relative_lo90"], row["relative_hi90"]) == \
+        pytest.approx((1 / 6 - half, 1 / 6 + half), rel=1e-6)
+    fall = one(compare([-10, -20], [-11, -24]))
+    assert fall["relative_hi90"] > fall["relative"] > fall["relative_lo90"]
 
 
 def test_pairing_takes_shared_luck_away():

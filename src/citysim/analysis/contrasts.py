@@ -48,8 +48,9 @@ def summarise(store_dir: str | Path | Results) -> pd.DataFrame:
             Mean of scenario minus baseline in the same future with the same seed, with its
             90 % interval of the same kind.
         ``relative``, ``relative_lo90``, ``relative_hi90``
-            ``diff`` and its interval as a share of the baseline's mean over the same pairs (the
-            baseline taken as known); NaN where that is 0.
+            ``diff`` as a share of the baseline's mean over the same pairs, with the interval of
+            that ratio (linearised: a seed or parameter point with more crime has more to
+            prevent, which is no doubt about the share); NaN where the baseline's mean is 0.
         ``p_better``
             Chance that the mean difference lies on the better side of zero: its posterior under
             a flat prior is Student's t, centred on ``diff`` with the standard error as its
@@ -142,8 +143,10 @@ def _estimates(pairs: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
     change, change_half, error, freedom = estimate(row, future, seed, diff, size)
     scale = estimate(row, future, seed, base, size).mean
     scale = np.where(scale == 0, np.nan, scale)
-    ends = np.sort(np.stack([(change - change_half) / scale, (change + change_half) / scale]),
-                   axis=0)
+    ratio = change / scale
+    # A ratio of means, linearised: where there is more to change, more changes.
+    apart = (diff - ratio[row] * base) / np.abs(scale[row])
+    ratio_half = estimate(row, future, seed, apart, size).half
     there = np.isfinite(diff)
     n = np.bincount(row[there], minlength=size)
     futures = pd.Series(future[there]).groupby(row[there]).nunique().reindex(range(size),
@@ -151,7 +154,8 @@ def _estimates(pairs: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({
         "mean": mean, "lo90": mean - half, "hi90": mean + half, "diff": change,
         "diff_lo90": change - change_half, "diff_hi90": change + change_half,
-        "relative": change / scale, "relative_lo90": ends[0], "relative_hi90": ends[1],
+        "relative": ratio, "relative_lo90": ratio - ratio_half,
+        "relative_hi90": ratio + ratio_half,
         "n": n, "futures": futures.to_numpy(), "error": error, "freedom": freedom})
 
 
