@@ -69,17 +69,17 @@ def plain_watch(m, s):
 def plain_value(m, s, o):
     """Worth of one offence at one place."""
     t, k, p = m.constants.target, m.constants.offences, m.places
-    n, form = float(p.present[s]), FORMS[k.form[o]]
+    n, there, form = float(p.company[s]), float(p.present[s]), FORMS[k.form[o]]
     half, empty = k.half[o], int(m.stock[s, people.EMPTY])
     homes = (m.households.home == s).sum()
     targets = {
         "crowd": lambda: n * n / (n + half),
-        "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-n / half),
+        "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-there / half),
         "empty_dwelling": lambda: (empty + t.occupied * (1 - m.hour.awake) * (homes - empty)) * (
             1 - m.settings.model.opportunity.rear_entry * p.rear_closed[s]),
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
         "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
-        "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-n / half),
+        "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-there / half),
         "neglect": lambda: ((1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
                             * (1 + t.youth_feed * m.young[s] / (m.young[s] + 1))),
         "friction": lambda: 0.0, "household": lambda: 0.0}[form]()
@@ -108,6 +108,7 @@ def test_watching_agrees_with_plain_formulas(when, request):
 def test_opportunities_agree_with_plain_formulas(when, request):
     m = request.getfixturevalue(when)
     m.places.rear_closed[::2] = 0.8
+    m.places.greenery[::3] = 0.5
     seen(m)
     expected = [[plain_value(m, s, o) for o in range(m.value.shape[1])]
                 for s in range(len(m.places))]
@@ -151,11 +152,11 @@ def test_friction_agrees_with_plain_formulas(hour):
     key = random.address(9, 6, 3)
     level = 0.05
     n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.friction,
-                         m.places.present, m.places.certainty, m.attract, hazard, total, events,
+                         m.places.company, m.places.certainty, m.attract, hazard, total, events,
                          0, len(events))
     expected = np.zeros(n_places)
-    for s in np.flatnonzero(m.places.present > 0):
-        crowd = float(m.places.present[s])
+    for s in np.flatnonzero(m.places.company > 0):
+        crowd = float(m.places.company[s])
         heat = m.friction[s] / people.FRICTION_SCALE + t.friction_base * crowd
         expected[s] = (level * m.attract[s, row] * heat * crowd / (crowd + t.friction_crowd)
                        * math.exp(-0.5 * m.places.certainty[s]))
@@ -176,7 +177,7 @@ def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
     assert (m.value == 0).all()
     r, limit = m.recorder, 3
     n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
-                         1.0, m.friction, m.places.present, m.places.certainty, m.attract,
+                         1.0, m.friction, m.places.company, m.places.certainty, m.attract,
                          r.hazard, r.total, r.events, 0, limit)
     assert n == limit
 
@@ -231,6 +232,21 @@ def test_more_people_are_more_guardians(hour):
     before = hour.places.guardianship.copy()
     hour.stock[:, people.HOME] += 30
     never_lower(before, look_again(hour).guardianship)
+
+
+def test_residents_on_their_green_see_and_are_not_met(hour):
+    """They can be nobody's victim or assailant, so they make no target and no friction."""
+    persons = [o for o, f in enumerate(hour.constants.offences.form)
+               if FORMS[f] in ("crowd", "lone", "lone_woman", "shop")]
+    hour.places.greenery[:] = 0
+    before = copy.deepcopy(look_again(hour))
+    value = hour.value[:, persons].copy()
+    hour.places.greenery[:] = 1
+    after = look_again(hour)
+    never_lower(before.guardianship, after.guardianship)
+    never_lower(before.present, after.present)
+    np.testing.assert_array_equal(after.company, before.company)
+    never_lower(hour.value[:, persons], value)
 
 
 def test_a_heavier_weight_of_certainty_never_adds_worth_or_hazard(hour):

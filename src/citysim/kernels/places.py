@@ -88,13 +88,14 @@ class Target(NamedTuple):
 def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
                  deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
                  hosts, greenery,
-                 efficacy, district, light, present, women, young, guardianship, certainty,
-                 unease):
+                 efficacy, district, light, present, company, women, young, guardianship,
+                 certainty, unease):
     """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.
 
     Presence is the mean number of persons out on the place at once: passages times the time a
-    passage takes, plus those at leisure as far as they are outdoors, plus residents at home who
-    sit on green that was planted in their street, while it is light. Guardianship grows with
+    passage takes, plus those at leisure as far as they are outdoors (so far ``company``, whom one
+    can meet), plus residents at home who sit on green that was planted in their street, while it
+    is light: they see and are seen among neighbours. Guardianship grows with
     people who can see, saturates, is weighed by the district's collective efficacy and by what
     light lets them see (Felson 1995; Sampson et al. 1997). Certainty joins the independent ways
     of being noticed or stopped; light counts by itself, since one *could* be seen.
@@ -106,6 +107,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         n = (np.float64(flow & FIELD_MASK) * passing + stock[s, OUT] * watch.outdoors
              + stock[s, DAY] * day_outdoors[s] * watch.weigh)
         seen = max(hour.daylight, lamp[s])
+        company[s] = n
         n += greenery[s] * seen * watch.green_outdoors * stock[s, HOME] * hour.awake
         present[s] = n
         women[s] = (np.float64((flow >> FIELD_BITS) & FIELD_MASK) * passing
@@ -137,8 +139,9 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
 
 
 @kernel
-def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, women, young,
-                  certainty, disorder, light, vehicles, shops, homes, rear_closed, attract, value):
+def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, company, women,
+                  young, certainty, disorder, light, vehicles, shops, homes, rear_closed, attract,
+                  value):
     """Worth of each chosen offence on each place: target value times deterrence.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
@@ -146,13 +149,13 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
     """
     n_offences = form.size
     for s in range(lo, hi):
-        n = present[s]
+        n = company[s]  # targets; whoever is there is a witness
         for o in range(n_offences):
             f = form[o]
             if f == CROWD:
                 targets = n * n / (n + half[o])
             elif f == LONE:
-                targets = (1.0 - np.exp(-target.meeting * n)) * np.exp(-n / half[o])
+                targets = (1.0 - np.exp(-target.meeting * n)) * np.exp(-present[s] / half[o])
             elif f == EMPTY_DWELLING:
                 targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * (
                     homes[s] - stock[s, EMPTY])
@@ -162,7 +165,8 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             elif f == SHOP:
                 targets = shops[s] * hour.shops_open * n / (n + half[o])
             elif f == LONE_WOMAN:
-                targets = (1.0 - np.exp(-target.meeting * women[s])) * np.exp(-n / half[o])
+                targets = ((1.0 - np.exp(-target.meeting * women[s]))
+                           * np.exp(-present[s] / half[o]))
             elif f == NEGLECT:
                 targets = (1.0 + target.disorder_feed * disorder[s] / (disorder[s] + half[o])) * (
                     1.0 + target.youth_feed * young[s] / (young[s] + 1.0))
@@ -173,9 +177,9 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
 
 
 @kernel
-def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, friction, present,
+def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, friction, company,
               certainty, attract, hazard, total, events, n_events, limit):
-    """Assaults out of friction among those present: a hazard per place, one draw per place.
+    """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
 
     Friction (person-hours of aggression times intoxication) and plain company each meet a
     crowd factor N / (N + c); being seen deters little. ``weigh`` is how many people one
@@ -183,7 +187,7 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, fri
     number is added to ``hazard`` and ``total``.
     """
     for s in range(lo, hi):
-        n = present[s]
+        n = company[s]
         if n <= 0.0:
             continue
         heat = weigh * friction[s] / FRICTION_SCALE + target.friction_base * n

@@ -151,10 +151,10 @@ def observe_places(m) -> None:
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
         s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
         s.closing_hour, s.services, s.hosts, s.greenery, m.efficacy, s.district, s.light, s.present,
-        m.women, m.young, s.guardianship, s.certainty, s.unease)
+        s.company, m.women, m.young, s.guardianship, s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
-        m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes,
+        s.company, m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes,
         s.rear_closed, m.attract, m.value)
 
 
@@ -179,7 +179,7 @@ def offenders(m) -> None:
         r.n_events = places.frictions(
             0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
             k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
-            1.0 / m.scale, m.friction, s.present, s.certainty, m.attract, r.hazard, r.total,
+            1.0 / m.scale, m.friction, s.company, s.certainty, m.attract, r.hazard, r.total,
             r.events, r.n_events, r.LIMIT)
 
 

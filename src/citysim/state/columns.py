@@ -77,6 +77,7 @@ PLACES = (
     C("deterrence", "f4", "share", "residual deterrence left by patrols", 0, 1),
     C("light", "f4", "share", "light now: the greater of daylight and lamp", 0, 1),
     C("present", "f4", "persons", "mean number of persons out on the segment in the step", 0),
+    C("company", "f4", "persons", "those of them who can be met: passing or at leisure", 0),
     C("guardianship", "f4", "share", "informal guardianship now", 0, 1),
     C("certainty", "f4", "share", "perceived certainty of being seen, stopped or caught", 0, 1),
     C("unease", "f4", "share", "cue of insecurity that a passer-by takes in", 0, 1),

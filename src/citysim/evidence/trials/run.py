@@ -25,8 +25,9 @@ _AFTER = ("pool", "run")  # work on results; all else turns an entry into them
 PROGRAM = Program(check=f"{_HERE}.run:check", build_world=f"{_HERE}.run:build_world",
                   simulate=f"{_HERE}.simulate:simulate_trial",
                   summarise=f"{_HERE}.run:summarise", write_report=f"{_HERE}.run:write_table",
-                  code=tuple(f"{_HERE}.{file.stem}" for file in sorted(Path(__file__).parent.glob(
-                      "*.py")) if file.stem not in _AFTER))
+                  code=("citysim.analysis.displacement", *(
+                      f"{_HERE}.{file.stem}" for file in sorted(Path(__file__).parent.glob("*.py"))
+                      if file.stem not in _AFTER)))
 OUTPUTS = Path("outputs") / "evidence" / "trials"
 
 

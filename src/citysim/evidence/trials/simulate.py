@@ -179,8 +179,9 @@ def _rows(trial: Trial, units: Units, lots: Assigned, mine: np.ndarray, done: _R
                         for t in (ours[outcome], theirs[outcome])]
                 size = np.bincount(labels[labels >= 0], minlength=n)
                 asked = sums[0][0]
-                if trial.outcomes[outcome].survey is not None:
-                    some = respondents(labels, trial.outcomes[outcome].survey / len(lots.arm),
+                survey = trial.outcomes[outcome].survey
+                if survey is not None:
+                    some = respondents(labels, survey / (1 if scope == "city" else len(lots.arm)),
                                        address(seed, STREAM, SURVEY + wave))
                     asked = _by_unit(ours[outcome], some, n, "mean")[0]
                 for u in range(n):
