@@ -97,7 +97,11 @@ def test_a_seed_whose_point_is_what_is_configured_has_the_same_runs(folder, tmp_
 
 def test_what_a_study_sets_itself_is_not_drawn(folder, tmp_path):
     out = tmp_path / "out"
-    assert drawn(compose(folder, out, None, f"{WEIGHT}=1.6")) == {1: {(0.5, 1.6)}, 2: {(0.6, 1.6)}}
+    by_hand = {1: {(0.5, 1.6)}, 2: {(0.6, 1.6)}}
+    assert drawn(compose(folder, out, None, f"{WEIGHT}=1.6")) == by_hand
+    assert drawn(compose(folder, out, None, "offences={robbery:{weight:1.6}}")) == by_hand
+    nested = {"offences": {"robbery": {"weight": 1.6}}}
+    assert drawn(compose(folder, out).replace(nested)) == by_hand
     scenarios = compose(folder, out).replace(
         {"scenarios": {"no_action": {}, "other": {"policies": ["lamps"], "set": {WEIGHT: 9.0}}}})
     assert drawn(scenarios) == {1: {(0.5, 1.0), (0.5, 9.0)}, 2: {(0.6, 2.0), (0.6, 9.0)}}

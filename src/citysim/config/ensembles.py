@@ -171,13 +171,16 @@ def _folder(settings: Settings) -> Path:
 
 
 def given_by_hand(settings: Settings, paths: Iterable[str]) -> set[str]:
-    """Those of the parameters that the command line, code, or the study's files set."""
-    words = [text.lstrip("+~").partition("=")[0].removesuffix(".value")
-             for text in settings.overrides]
+    """Those of the parameters that the command line, code, or the study's files set.
+
+    A mapping given for a branch sets the whole branch by hand.
+    """
+    given = [text.lstrip("+~").partition("=") for text in settings.overrides]
+    words = {word.removesuffix(".value") for word, _, _ in given}
+    branches = tuple(f"{word}." for word, _, value in given if "." in word or value[:1] == "{")
     files = [read_yaml(file) for file in _study_files(settings)]
-    return {path for path in paths if any(_holds(content, path) for content in files)
-            or any(word == path or "." in word and path.startswith(f"{word}.")
-                   for word in words)}
+    return {path for path in paths if path in words or path.startswith(branches)
+            or any(_holds(content, path) for content in files)}
 
 
 def _study_files(settings: Settings) -> list[Path]:

@@ -134,7 +134,8 @@ class Settings(Branch):
         """
         items, provenance = self._items, None
         study: dict[str, Any] = {}
-        for path, value in self._flat(changes):
+        changes = dict(self._flat(changes))
+        for path, value in changes.items():
             if path in STUDY_KEYS:
                 study[path] = value
                 continue
