@@ -256,14 +256,17 @@ def after_the_money(answer):
     assert rows.loc[("works + cleaning", 2), "change"] == pytest.approx(
         fixed + 0.1 * (0.0065 + 3.3), rel=1e-4)
     crime = answer[answer["outcome"] == "crime.hazard.all"]
-    assert crime["change"].to_numpy() == pytest.approx(-0.5)
+    for end in ("", "_lo90", "_hi90"):  # half, whatever a seed's level
+        assert crime["change" + end].to_numpy() == pytest.approx(-0.5)
 
 
 def moved(answer):
     """Half of the treated places' crime goes; a tenth comes next door."""
     rows = answer[answer["outcome"] == "crime.hazard.property"]
     assert len(rows) == 36
-    assert rows["treated_share"].to_numpy() == pytest.approx(-0.5)
+    for end in ("", "_lo90", "_hi90"):  # half, whatever a seed's level
+        assert rows["treated_share" + end].to_numpy() == pytest.approx(-0.5)
+    assert (rows["treated_hi90"] - rows["treated_lo90"] > 0.01).all()
     assert rows["ring_share"].to_numpy() == pytest.approx(0.1)
     assert rows["rest_share"].to_numpy() == pytest.approx(0)
     ratio = 0.1 * rows["places_ring"] / (0.5 * rows["places_treated"])
@@ -329,7 +332,11 @@ def test_main_effects_average_pairs_over_the_other_levers():
     half = 2.919986 * own.std(ddof=1) / np.sqrt(3)  # Student's t, 95 %, 2 degrees of freedom
     assert row["step_hi90"] - row["step"] == pytest.approx(half, rel=1e-5)
     assert row["diff"] == pytest.approx(1 + own.mean())
-    assert row["relative"] == pytest.approx((1 + own.mean()) / 20)
+    share = (1 + own.mean()) / 20
+    assert row["relative"] == pytest.approx(share)
+    off = (1 + own) - share * np.array([10, 20, 30])  # a ratio of means, linearised
+    half = 2.919986 * off.std(ddof=1) / np.sqrt(3) / 20
+    assert row["relative_hi90"] - row["relative"] == pytest.approx(half, rel=1e-5)
     assert found.loc[("A", 0.0), "step"] == 0 and found.loc[("B", 1.0), "step"] == pytest.approx(2)
     assert (found["n"] == 3).all()
     part = made_sweep(grid(levers), dict.fromkeys(levers, "lever"), model, seeds=(1, 2, 3),

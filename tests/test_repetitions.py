@@ -8,22 +8,53 @@ import pytest
 from scipy import stats
 
 from citysim.analysis.contrasts import contrast
-from citysim.analysis.repetitions import interval, over_runs
-from made_contrasts import compare, in_futures, one
+from citysim.analysis.repetitions import over_runs, share_of, share_over_runs
+from made_contrasts import by_seed, compare, in_futures, one
 
 
 def test_interval_is_students_t_and_skips_gaps():
     samples = np.random.default_rng(0).normal(5, 2, (40, 9))
-    mean, half, error, n = interval(samples)
-    for row, m, h, se in zip(samples, mean, half, error, strict=True):
+    for row, m, h, se, _ in zip(samples, *over_runs(by_seed(samples)), strict=True):
         low, high = stats.t.interval(0.90, 8, row.mean(), stats.sem(row))
         assert (m - h, m + h) == pytest.approx((low, high))
         assert se == pytest.approx(stats.sem(row))
     samples[:, 3] = np.nan
-    gapped = interval(samples)
-    closed = interval(np.delete(samples, 3, axis=1))
+    gapped = over_runs(by_seed(samples))
+    closed = over_runs(by_seed(np.delete(samples, 3, axis=1)))
     for left, right in zip(gapped, closed, strict=True):
         np.testing.assert_allclose(left, right)
+
+
+# --- shares of the baseline ----------------------------------------------------------------
+
+def test_share_is_a_ratio_of_means_and_its_interval_knows_that_the_baseline_varies():
+    """A tenth less with some noise, of levels that differ by seed: nine in ten hold it."""
+    rng = np.random.default_rng(3)
+    base = rng.uniform(50, 150, (500, 8))
+    change = -0.1 * base + rng.normal(0, 1, base.shape)
+    ratio, half = share_over_runs(by_seed(change), by_seed(base))
+    assert ratio == pytest.approx(change.mean(axis=1) / base.mean(axis=1))
+    assert 0.86 < (np.abs(ratio + 0.1) <= half).mean() < 0.94  # three standard errors
+    as_known = over_runs(by_seed(change)).half / base.mean(axis=1)
+    assert np.median(as_known) > 2 * np.median(half)
+
+
+def test_share_by_hand():
+    base, change = [10.0, 20.0, 30.0], [1.0, 3.0, 5.0]  # 3/20; off it by -1/2, 0 and 1/2
+    half = 2.919986 * 0.5 / math.sqrt(3) / 20  # t(0.95; 2)
+    for sign in (1, -1):
+        found = share_over_runs(by_seed(np.array([change])), by_seed(sign * np.array([base])))
+        assert np.ravel(found) == pytest.approx([sign * 0.15, half])
+
+
+def test_share_pairs_counts_futures_alike_and_needs_a_baseline():
+    row = np.array([0, 0, 0, 0, 1, 1])
+    future, seed = np.array([1, 1, 1, 2, 1, 1]), np.array([1, 2, 3, 1, 1, 2])
+    base = np.array([10.0, 20.0, 900.0, 30.0, 1.0, -1.0])
+    change = np.array([1.0, 2.0, np.nan, 6.0, 1.0, 1.0])
+    ratio, half = share_of(change, base, row, future, seed, 2)
+    assert ratio[0] == pytest.approx((1.5 + 6) / (15 + 30)) and half[0] > 0
+    assert np.isnan([ratio[1], half[1]]).all()
 
 
 # --- futures -------------------------------------------------------------------------------
@@ -65,7 +96,7 @@ def test_luck_that_all_futures_share_is_held():
     runs = pd.MultiIndex.from_product([range(futures), range(seeds)], names=["future", "seed"])
     mean, half, _, _ = over_runs(pd.DataFrame(values.reshape(worlds, -1), columns=runs))
     assert 0.855 < (np.abs(mean - effect) <= half).mean() < 0.945  # three standard errors
-    of_futures, alone, _, _ = interval(values.mean(axis=2))
+    of_futures, alone, _, _ = over_runs(by_seed(values.mean(axis=2)))
     assert (np.abs(of_futures - effect) <= alone).mean() < 0.5
 
 

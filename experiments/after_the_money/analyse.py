@@ -11,7 +11,7 @@ import pandas as pd
 
 import citysim.results
 from citysim.analysis.displacement import at_treated
-from citysim.analysis.repetitions import interval
+from citysim.analysis.repetitions import over_runs, share_over_runs
 from citysim.report.figures.style import MARKERS, QUIET, SCENARIO_COLOURS, look, new_figure
 from citysim.report.saving import save
 
@@ -62,21 +62,21 @@ def _names(design: pd.DataFrame) -> pd.Series:
 
 
 def _changes(rows: pd.DataFrame, period: str, names: pd.Series) -> pd.DataFrame:
-    """Change at the treated places by option, outcome and period, with intervals over the seeds."""
-    by = ["scenario", "seed", "outcome", period]
-    rows = rows.groupby(by, sort=False)[["value", "base"]].mean().reset_index()
+    """Change at the treated places by option, outcome and period, with intervals over the runs."""
+    by = ["scenario", "outcome", period]
+    rows = rows.groupby([*by, "future", "seed"], sort=False)[["value", "base"]].mean()
     found = []
-    for (scenario, outcome, when), own in rows.groupby(["scenario", "outcome", period],
-                                                       sort=False):
-        mean, half, _, n = interval((own["value"] - own["base"]).to_numpy())
-        base = own["base"].mean()
-        scale = 1.0 if outcome in POINTS else base
+    for (scenario, outcome, when), own in rows.groupby(by, sort=False):
+        own = own.droplevel(by)
+        change, base = own["value"] - own["base"], own["base"]
+        mean, half = (part[0] for part in (over_runs(change)[:2] if outcome in POINTS
+                                           else share_over_runs(change, base)))
         found.append({"option": names[scenario], "scenario": scenario, "outcome": outcome,
                       "year": np.nan, "month": np.nan, period: when,
-                      "base": base, "change": mean / scale,
-                      "change_lo90": (mean - half) / scale, "change_hi90": (mean + half) / scale,
+                      "base": over_runs(base).mean[0], "change": mean,
+                      "change_lo90": mean - half, "change_hi90": mean + half,
                       "change_is": "difference" if outcome in POINTS else "share of base",
-                      "n": int(n)})
+                      "n": len(own)})
     return pd.DataFrame(found)
 
 

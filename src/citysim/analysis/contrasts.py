@@ -1,9 +1,10 @@
 """Paired comparison of scenarios: who did better than doing nothing, and how sure that is.
 
 Runs that share future and seed share all the luck that a policy does not touch, so every
-difference is taken within a future and seed first. With one future, intervals hold the luck
-between seeds only. With several, they hold the spread between futures too
-(:mod:`~citysim.analysis.repetitions`). They never say how well the model fits the city.
+difference is taken within a future and seed first. Intervals hold the luck between seeds and what
+is not known of the levels, as far as seeds draw different calibrated points; with several futures,
+the spread between them too (:mod:`~citysim.analysis.repetitions`). They never say how well the
+model fits the city.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scipy import special
 
 from citysim.analysis.measures import HEADLINE, group_kind, meaning
 from citysim.analysis.multiplicity import benjamini_hochberg, holm
-from citysim.analysis.repetitions import estimate, futures_of
+from citysim.analysis.repetitions import estimate, futures_of, share_of
 from citysim.results import Results
 from citysim.results import open as open_results
 
@@ -49,8 +50,9 @@ def summarise(store_dir: str | Path | Results) -> pd.DataFrame:
             90 % interval of the same kind.
         ``relative``, ``relative_lo90``, ``relative_hi90``
             ``diff`` as a share of the baseline's mean over the same pairs, with the interval of
-            that ratio (linearised: a seed or parameter point with more crime has more to
-            prevent, which is no doubt about the share); NaN where the baseline's mean is 0.
+            that ratio (:func:`~citysim.analysis.repetitions.share_of`), which may disagree with
+            the one of ``diff`` about zero: verdicts go by ``diff``. NaN where the baseline's
+            mean is 0.
         ``p_better``
             Chance that the mean difference lies on the better side of zero: its posterior under
             a flat prior is Student's t, centred on ``diff`` with the standard error as its
@@ -138,15 +140,9 @@ def _estimates(pairs: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
     """Level and difference of each row of the summary, with what the tests need."""
     size = int(row.max()) + 1
     future, seed, level, diff = (pairs[c].to_numpy() for c in ("future", "seed", "value", "diff"))
-    base = np.where(np.isfinite(diff), pairs["base"].to_numpy(), np.nan)
     mean, half, _, _ = estimate(row, future, seed, level, size)
     change, change_half, error, freedom = estimate(row, future, seed, diff, size)
-    scale = estimate(row, future, seed, base, size).mean
-    scale = np.where(scale == 0, np.nan, scale)
-    ratio = change / scale
-    # A ratio of means, linearised: where there is more to change, more changes.
-    apart = (diff - ratio[row] * base) / np.abs(scale[row])
-    ratio_half = estimate(row, future, seed, apart, size).half
+    ratio, ratio_half = share_of(diff, pairs["base"].to_numpy(), row, future, seed, size)
     there = np.isfinite(diff)
     n = np.bincount(row[there], minlength=size)
     futures = pd.Series(future[there]).groupby(row[there]).nunique().reindex(range(size),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from citysim.analysis.costs import fieller
-from citysim.analysis.repetitions import over_runs
+from citysim.analysis.repetitions import over_runs, share_over_runs
 from citysim.config.errors import InputError
 from citysim.results import Results
 
@@ -96,8 +96,9 @@ def displacement(study: Results, outcomes: Sequence[str] = OUTCOMES, reach: floa
         One row per scenario and outcome. ``places_treated``, ``places_ring``: their mean number
         over runs; for each zone and the whole city ``<zone>_base`` (mean of the baseline in that
         zone, in the outcome's unit over the window), ``<zone>``, ``<zone>_lo90``, ``<zone>_hi90``
-        (mean change with its interval) and ``<zone>_share`` with its interval (the same over the
-        base). ``moved_next_door`` is the rise of the ring per unit prevented among the treated,
+        (mean change with its interval) and ``<zone>_share`` with its interval (the same as a share
+        of the base, a ratio of means: :func:`~citysim.analysis.repetitions.share_of`).
+        ``moved_next_door`` is the rise of the ring per unit prevented among the treated,
         ``moved`` that of everywhere else, ring and rest; negative where others gain too.
         ``quotient`` is the weighted displacement quotient with the rest of the city as control.
         All three are ratios of means over the runs with Fieller's interval, NaN where no
@@ -214,16 +215,12 @@ def _sides(zone: np.ndarray, option: np.ndarray, base: np.ndarray) -> np.ndarray
 def _estimates(sides: np.ndarray, runs: pd.MultiIndex) -> dict[str, float]:
     """Levels, changes and ratios from the sides (runs, 4, 2) of runs, by future and seed."""
     base, change = (pd.DataFrame(part, runs).T for part in (sides[..., 0], np.diff(sides)[..., 0]))
-    mean, half, _, _ = over_runs(change)
-    levels = over_runs(base).mean
-    row: dict[str, float] = {}
-    for k, name in enumerate(ZONES):
-        level = levels[k]
-        row[f"{name}_base"] = level
-        for suffix, value in (("", mean[k]), ("_lo90", mean[k] - half[k]),
-                              ("_hi90", mean[k] + half[k])):
-            row[name + suffix] = value
-            row[f"{name}_share{suffix}"] = value / level if level else np.nan
+    row = {f"{name}_base": level for name, level in zip(ZONES, over_runs(base).mean, strict=True)}
+    for tail, (mean, half) in (("", over_runs(change)[:2]),
+                               ("_share", share_over_runs(change, base))):
+        for k, name in enumerate(ZONES):
+            row |= {f"{name}{tail}": mean[k], f"{name}{tail}_lo90": mean[k] - half[k],
+                    f"{name}{tail}_hi90": mean[k] + half[k]}
     with np.errstate(divide="ignore", invalid="ignore"):
         weighed = sides[:, :2] / sides[:, 2:3]
     weighed = pd.DataFrame(np.diff(weighed)[..., 0], runs).T

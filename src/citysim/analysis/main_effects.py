@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from citysim.analysis.points import LEVER, Points
-from citysim.analysis.repetitions import futures_of, over_runs
+from citysim.analysis.repetitions import futures_of, over_runs, share_over_runs
 from citysim.config.errors import InputError
 from citysim.results import Results
 
@@ -36,8 +36,9 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
         One row per lever, value, outcome and group: ``lever`` (its label), ``lever_unit``,
         ``setting`` (the value), ``mean``; ``diff`` against the baseline and ``step`` against the
         lever's first value, with ``_lo90`` and ``_hi90`` (90 %, Student's t); ``relative`` and
-        ``relative_step``, the same over the mean of what they are held against, with intervals;
-        ``n``, the future and seed pairs in which every option ran.
+        ``relative_step``, the same as shares of the mean of what they are held against, with
+        the interval of that ratio (:func:`~citysim.analysis.repetitions.share_of`; NaN where
+        that mean is 0); ``n``, the future and seed pairs in which every option ran.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def main_effects(points: Points, values: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for lever, setting, cell, level, base, first in _means(points, values):
         rows.append({"lever": lever.label, "lever_unit": lever.unit, "setting": setting,
-                     **dict(zip(_CELL, cell, strict=True)), "mean": level.mean(),
+                     **dict(zip(_CELL, cell, strict=True)), "mean": over_runs(level).mean[0],
                      **_difference("diff", "relative", level, base),
                      **_difference("step", "relative_step", level, first), "n": len(level)})
     return pd.DataFrame(rows)
@@ -121,9 +122,10 @@ def by_period(study: Results, outcomes: Sequence[str], days: int = 365) -> pd.Da
 
 
 def _difference(name: str, relative: str, value: pd.Series, base: pd.Series) -> dict[str, float]:
-    """Paired difference of two series by (future, seed), and the same over the base's mean."""
-    mean, half, _, _ = (part[0] for part in over_runs(value - base))
-    level = base.mean() or np.nan
-    ends = {"": mean, "_lo90": mean - half, "_hi90": mean + half}
-    return {**{name + end: v for end, v in ends.items()},
-            **{relative + end: v / level for end, v in ends.items()}}
+    """Paired difference of two series by (future, seed), and the same as a share of the base."""
+    found: dict[str, float] = {}
+    change = value - base
+    for key, (mean, half) in ((name, over_runs(change)[:2]),
+                              (relative, share_over_runs(change, base))):
+        found |= {key: mean[0], f"{key}_lo90": mean[0] - half[0], f"{key}_hi90": mean[0] + half[0]}
+    return found

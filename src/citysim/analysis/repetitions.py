@@ -33,29 +33,6 @@ def futures_of(frame: pd.DataFrame) -> pd.Series:
     return frame["future"].fillna(0).astype(int)
 
 
-def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and 90 % half-width by Student's t along the last axis, ignoring NaN.
-
-    Parameters
-    ----------
-    samples : ndarray (..., n)
-        Independent repetitions.
-
-    Returns
-    -------
-    mean, half, error, n : ndarray (...)
-        Mean, half-width of the interval, standard error of the mean (both NaN below two
-        values) and number of values.
-    """
-    samples = np.asarray(samples, float)
-    *shape, length = samples.shape
-    size = int(np.prod(shape))
-    found = estimate(np.repeat(np.arange(size), length), np.zeros(size * length, int),
-                     np.tile(np.arange(length), size), samples.reshape(-1), size)
-    n = np.isfinite(samples).sum(axis=-1)
-    return (*(part.reshape(shape) for part in found[:3]), n)
-
-
 def over_runs(values: pd.Series | pd.DataFrame) -> Estimate:
     """:func:`estimate` of a series by (future, seed), or of each row of a frame with such columns.
 
@@ -64,11 +41,7 @@ def over_runs(values: pd.Series | pd.DataFrame) -> Estimate:
     Estimate
         Arrays (rows,); (1,) for a series.
     """
-    wide = values.to_frame().T if isinstance(values, pd.Series) else values
-    rows, runs = wide.shape
-    future, seed = (np.tile(wide.columns.get_level_values(level), rows) for level in (0, 1))
-    return estimate(np.repeat(np.arange(rows), runs), future, seed,
-                    wide.to_numpy(float).reshape(-1), rows)
+    return estimate(*_laid_out(values))
 
 
 def estimate(row: np.ndarray, future: np.ndarray, seed: np.ndarray, value: np.ndarray,
@@ -119,6 +92,55 @@ def estimate(row: np.ndarray, future: np.ndarray, seed: np.ndarray, value: np.nd
     freedom = np.where(error > 0, freedom, np.maximum(seeds - 1, 1))
     half = special.stdtrit(freedom, 0.5 + LEVEL / 2) * error
     return Estimate(np.where(futures > 0, mean, np.nan), half, error, freedom)
+
+
+def share_of(change: np.ndarray, base: np.ndarray, row: np.ndarray, future: np.ndarray,
+             seed: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Change as a share of the baseline: ratio of two means over runs, for ``size`` rows at once.
+
+    Parameters
+    ----------
+    change, base : ndarray (n,)
+        Paired difference and the baseline's value in the same run, in one unit; pairs that lack
+        either are left out.
+    row, future, seed, size
+        As for :func:`estimate`.
+
+    Returns
+    -------
+    ratio, half : ndarray (size,)
+        Mean change over mean baseline, and half of its 90 % interval; NaN where the baseline's
+        mean is 0.
+
+    Notes
+    -----
+    Linearised (delta method; Cochran 1977, ch. 6): the error is that of what the runs' changes
+    are off the common share of their own baselines. A run with more crime has more to prevent,
+    which is no doubt about the share.
+    """
+    paired = np.isfinite(change) & np.isfinite(base)
+    change, base = (np.where(paired, part, np.nan) for part in (change, base))
+    scale = estimate(row, future, seed, base, size).mean
+    scale = np.where(scale == 0, np.nan, scale)
+    ratio = estimate(row, future, seed, change, size).mean / scale
+    apart = (change - ratio[row] * base) / np.abs(scale[row])
+    return ratio, estimate(row, future, seed, apart, size).half
+
+
+def share_over_runs(change: pd.Series | pd.DataFrame, base: pd.Series | pd.DataFrame
+                    ) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`share_of` for what :func:`over_runs` takes, both with the same runs in one order."""
+    row, future, seed, values, size = _laid_out(change)
+    return share_of(values, _laid_out(base)[3], row, future, seed, size)
+
+
+def _laid_out(values: pd.Series | pd.DataFrame) -> tuple:
+    """Row, future, seed and value of each entry, and the number of rows."""
+    wide = values.to_frame().T if isinstance(values, pd.Series) else values
+    rows, runs = wide.shape
+    future, seed = (np.tile(wide.columns.get_level_values(level), rows) for level in (0, 1))
+    return (np.repeat(np.arange(rows), runs), future, seed, wide.to_numpy(float).reshape(-1),
+            rows)
 
 
 def _cells(row: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
