@@ -10,6 +10,7 @@ import yaml
 
 import study_stub
 from citysim.analysis.intervals import what_intervals_hold
+from citysim.analysis.repetitions import over_runs
 from citysim.cli.main import main
 from citysim.config.compose import compose_study
 from citysim.config.ensembles import ensemble_of
@@ -208,8 +209,8 @@ LUCK_ONLY = "Intervals hold luck between seeds only"
      "calibrated ensemble to draw from.", "parameters as configured"),
     (["seeds=[2,5]"], f"{LUCK_ONLY}: all seeds drew the same of the 3 calibrated points of "
      "village.", "one of the 3 calibrated points of village"),
-    (["seeds=1"], "With one seed there are no intervals; it drew one of the 3 calibrated points of "
-     "village.", "one of the 3 calibrated points of village"),
+    (["seeds=1"], "With one seed there are no intervals; the seed drew one of the 3 calibrated "
+     "points of village.", "one of the 3 calibrated points of village"),
 ])
 def test_the_terminal_says_what_intervals_hold(folder, tmp_path, monkeypatch, capsys, words,
                                                sentence, planned):
@@ -221,12 +222,36 @@ def test_the_terminal_says_what_intervals_hold(folder, tmp_path, monkeypatch, ca
     assert sentence in capsys.readouterr().out
 
 
-def test_intervals_over_futures_do_not_claim_the_levels():
-    study = SimpleNamespace(manifest={"ensemble": {"name": "town", "points": 24}},
-                            done=pd.DataFrame({"future": [0, 0, 1, 1], "seed": [1, 2, 1, 2]}))
-    said = what_intervals_hold(study)
-    assert "futures" in said and "not known of the levels" not in said
-    assert "the same in every future" in said
+OVER_FUTURES = "Intervals hold the spread between the futures that were looked at"
+
+
+@pytest.mark.parametrize("points, seeds, sentence", [
+    (24, [1, 2], f"{OVER_FUTURES}, the luck that they share and what is not known of the levels: "
+     "each seed draws one of the 24 calibrated points of town."),
+    (24, [1, 25], f"{OVER_FUTURES} and the luck that they share only: all seeds drew the same of "
+     "the 24 calibrated points of town."),
+    (None, [1, 2], f"{OVER_FUTURES} and the luck that they share only: parameters are as "
+     "configured."),
+    (24, [2], "With one seed there are no intervals of contrasts: they need at least two seeds; "
+     "the seed drew one of the 24 calibrated points of town."),
+    (None, [2], "With one seed there are no intervals of contrasts: they need at least two seeds."),
+])
+def test_intervals_over_futures_hold_the_levels_as_far_as_seeds_differ_in_them(points, seeds,
+                                                                               sentence):
+    ensemble = points and {"name": "town", "points": points}
+    done = pd.DataFrame([(f, s) for f in (0, 1) for s in seeds], columns=["future", "seed"])
+    said = what_intervals_hold(SimpleNamespace(manifest={"ensemble": ensemble}, done=done))
+    assert said == sentence
+
+
+def test_differences_in_level_between_seeds_widen_an_interval_over_futures():
+    """Ten seeds that change by 2 alike, or each by its own level: the same mean over 3 futures."""
+    runs = pd.MultiIndex.from_product([range(3), range(10)], names=["future", "seed"])
+    future, seed = (runs.get_level_values(k).to_numpy() for k in (0, 1))
+    alike = pd.Series(2.0 + 0.1 * future, runs)
+    levels = pd.Series(2.0 + 0.1 * future + 0.2 * (seed - 4.5), runs)
+    (one, narrow, *_), (other, wide, *_) = over_runs(alike), over_runs(levels)
+    assert one[0] == pytest.approx(other[0]) and wide[0] > narrow[0] + 0.1
 
 
 def test_the_report_says_what_intervals_hold_and_that_only_levels_are_calibrated(
