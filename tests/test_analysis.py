@@ -11,7 +11,17 @@ from citysim.analysis.contrasts import summarise, verdict
 from citysim.analysis.measures import HEADLINE
 from citysim.analysis.multiplicity import holm
 from citysim.analysis.terminal import main_table
-from citysim.analysis.wording import amount, change, euro, level, number
+from citysim.analysis.wording import (
+    MINUS,
+    amount,
+    arrow,
+    change,
+    euro,
+    hardly,
+    level,
+    number,
+    plain_verdict,
+)
 from citysim.config.errors import InputError
 from citysim.results import open as open_study
 from citysim.results import order_scenarios
@@ -122,4 +132,25 @@ def test_change_is_told_in_the_unit_that_reads_best():
     rate = one(compare([100, 110, 120], [90, 101, 109]))
     assert change(rate)[0] == "\u22129.1 %"
     assert amount(rate).startswith("9.1 % less (") and amount(share).startswith("2.7 points more")
+    nothing = one(compare([0, 0, 0], [4, 5, 6]))
+    assert change(nothing)[0] == "+5.00 crimes"
+    assert amount(nothing).startswith("5.00 crimes more (3.31")
     assert change(one(compare([0, 0, 0], [5, 5, 5], unit="EUR"))) == ("+\u20ac 5.00", "")
+
+
+@pytest.mark.parametrize(("base", "other", "word", "sign", "told", "in_words"), [
+    # The difference is sure and the share is not: five or so, of levels that are far apart.
+    ([50, 150], [45, 144.9], "better", "\u25bc", ("-5.05 crimes", "-5.37 to -4.73 crimes"),
+     "5.05 crimes less (4.73 to 5.37)"),
+    # The share is sure and the difference is not: a tenth or so, little here and much there.
+    ([10, 190], [9, 170.4], "no difference shown", "=",
+     ("-10.3 crimes", "-69.0 to +48.4 crimes"), None),
+    ([100, 110], [90, 99.1], "better", "\u25bc", ("-10.0 %", "-10.2 to -9.7 %"),
+     "10.0 % less (9.7 to 10.2 %)"),
+])
+def test_figures_do_not_contradict_the_verdict(base, other, word, sign, told, in_words):
+    row = one(compare(base, other))
+    assert (plain_verdict(row), arrow(row)) == (word, sign)
+    assert change(row) == tuple(part.replace("-", MINUS) for part in told)
+    if in_words:  # only what is shown is told in words
+        assert amount(row) == in_words and not hardly(row)

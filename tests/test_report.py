@@ -14,11 +14,11 @@ from citysim.analysis.costs import cost_per_unit
 from citysim.report.answer import answer
 from citysim.report.figures.forest import forest_plot
 from citysim.report.figures.maps import change_maps, level_maps, place_values
-from citysim.report.figures.style import SCENARIO_COLOURS, colours
+from citysim.report.figures.style import GOOD, SCENARIO_COLOURS, UNSURE, colours
 from citysim.report.gallery import Material, _daily_units
 from citysim.report.page import write_report
 from citysim.results import open as open_study
-from made_contrasts import by_seed
+from made_contrasts import by_seed, compare
 from made_results import SCENARIOS, made_world, write_study
 
 PLACES, DAYS = 300, 21
@@ -230,6 +230,16 @@ def test_forest_plot_reads_from_top_to_bottom(folder):
     assert labels[0] == "Night activation" and axis.get_ylim()[0] > axis.get_ylim()[1]
     assert "\u2190 better" in axis.get_xlabel()
     assert "better \u2192" in figure.axes[1].get_xlabel()
+
+
+@pytest.mark.parametrize(("other", "colour"), [([45, 144.9], GOOD), ([9, 30], UNSURE)])
+def test_forest_plot_is_coloured_by_the_verdict(other, colour):
+    """The share of the first holds zero, its difference does not; of the second neither is sure."""
+    summary = compare([50, 150], other, outcome="crime.hazard.all")
+    axis = forest_plot(summary, ["crime.hazard.all"], ["b"]).axes[0]
+    dot = next(line for line in axis.lines if line.get_marker() == "o")
+    assert dot.get_color() == colour
+    assert (dot.get_markerfacecolor() == "white") == (colour == UNSURE)
 
 
 def test_map_of_one_district_and_no_river(world):

@@ -100,7 +100,8 @@ def change(row: pd.Series) -> tuple[str, str]:
     """Difference to the baseline and its interval, in the way that reads best.
 
     Shares change by percentage points (pts), money in euro, everything else in per cent of the
-    baseline (in the outcome's own unit where the baseline is zero).
+    baseline, or in the outcome's own unit where the baseline is zero or the interval of the
+    percentage would contradict the verdict, which goes by the difference.
 
     Returns
     -------
@@ -113,11 +114,12 @@ def change(row: pd.Series) -> tuple[str, str]:
     elif row["unit"].upper() in {"EUR", "EURO"}:
         keys, tail = ("diff", "diff_lo90", "diff_hi90"), ""
         show = _signed_euro
-    elif math.isfinite(row["relative"]):
+    elif _by_share(row):
         keys, tail = ("relative", "relative_lo90", "relative_hi90"), " %"
         show = _points
     else:
-        keys, tail, show = ("diff", "diff_lo90", "diff_hi90"), "", _signed
+        keys, show = ("diff", "diff_lo90", "diff_hi90"), _signed
+        tail = _in_unit(row)
     middle, low, high = (row[k] for k in keys)
     if not math.isfinite(low) or low == high:
         return show(middle) + tail, ""  # nothing known of the spread, or none
@@ -131,12 +133,12 @@ def amount(row: pd.Series, explain: bool = False) -> str:
     ``explain`` says what the bracket holds.
     """
     share = is_share(row["unit"])
-    key = "diff" if share or not math.isfinite(row["relative"]) else "relative"
+    key = "diff" if share or not _by_share(row) else "relative"
     plain = key == "diff" and not share
     ends = sorted(abs(row[f"{key}_{end}"]) for end in ("lo90", "hi90"))
     middle, low, high = (number(abs(v)) if plain else fixed(abs(v) * _PERCENT, sign=False)
                          for v in (row[key], *ends))
-    unit = " points" if share else "" if plain else " %"
+    unit = " points" if share else _in_unit(row) if plain else " %"
     tail = "" if share or plain else " %"
     more = "more" if row["diff"] > 0 else "less"
     what = "90 % interval " if explain else ""
@@ -146,7 +148,7 @@ def amount(row: pd.Series, explain: bool = False) -> str:
 def hardly(row: pd.Series) -> bool:
     """Whether the difference rounds to nothing in the figures that :func:`amount` shows."""
     share = is_share(row["unit"])
-    if not share and not math.isfinite(row["relative"]):
+    if not share and not _by_share(row):
         return row["diff"] == 0
     return fixed(row["diff" if share else "relative"] * _PERCENT) == fixed(0.0)
 
@@ -182,6 +184,20 @@ def listing(words: list[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _by_share(row: pd.Series) -> bool:
+    """Whether a change may be told in per cent: both intervals agree about zero, or none is."""
+    return math.isfinite(row["relative"]) and (
+        not math.isfinite(row["diff_lo90"])
+        or shown(row["relative_lo90"], row["relative_hi90"])
+        == shown(row["diff_lo90"], row["diff_hi90"]))
+
+
+def _in_unit(row: pd.Series) -> str:
+    """What follows a number in the outcome's own unit."""
+    unit = unit_label(row["unit"])
+    return f" {unit}" if unit else ""
 
 
 def _points(value: float) -> str:

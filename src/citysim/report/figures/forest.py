@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from citysim.analysis.contrasts import shown
+from citysim.analysis.contrasts import verdict
 from citysim.analysis.measures import meaning
 from citysim.analysis.wording import is_share, scenario_label
 from citysim.report.figures.style import (
@@ -25,6 +25,7 @@ from citysim.report.figures.style import (
 )
 
 _COLUMNS = 2
+_COLOURS = {"better": GOOD, "worse": BAD, "higher": INK, "lower": INK}  # by verdict
 
 
 def forest_plot(summary: pd.DataFrame, outcomes: list[str], scenarios: list[str]) -> Figure:
@@ -42,7 +43,8 @@ def forest_plot(summary: pd.DataFrame, outcomes: list[str], scenarios: list[str]
     Notes
     -----
     Shares are drawn in percentage points, everything else in per cent of the baseline. Filled
-    blue markers are better, orange ones worse, hollow grey ones not to be told from no change.
+    blue markers are better, orange ones worse, hollow grey ones not to be told from no change:
+    by the verdict on the difference, whose interval may disagree with the percentage's about zero.
     """
     rows = summary[summary["group"] == "all"].set_index(["outcome", "scenario"])
     with look():
@@ -65,7 +67,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, scenarios: list[str], outcome: str) -> 
     ends = rows.loc[rows.index.isin(scenarios), [key, f"{key}_lo90", f"{key}_hi90"]] * 100.0
     for position, name in enumerate(scenarios):
         if name in ends.index:
-            effect(ax, position, ends.loc[name].to_numpy(float), rows.loc[name, "better"])
+            effect(ax, position, ends.loc[name].to_numpy(float), verdict(rows.loc[name]))
     zero_line(ax)
     symmetric(ax, np.nanmin(ends.to_numpy(), initial=0.0), np.nanmax(ends.to_numpy(), initial=0.0))
     ax.set_title(meaning(outcome).label)
@@ -76,19 +78,16 @@ def _panel(ax: Axes, rows: pd.DataFrame, scenarios: list[str], outcome: str) -> 
     ax.set_ylim(len(scenarios) - 0.4, -0.6)
 
 
-def effect(ax: Axes, y: float, ends: np.ndarray, better: str | None, marker: str = "o") -> None:
-    """One interval with its middle at height y; colour and filling tell what it shows."""
+def effect(ax: Axes, y: float, ends: np.ndarray, told: str, marker: str = "o") -> None:
+    """One interval with its middle at height y; colour and filling tell the verdict."""
     middle, low, high = ends
     if not math.isfinite(middle):
         return
-    clear = math.isfinite(low) and shown(low, high)
-    good = (middle > 0) == (better == "higher")
-    colour = UNSURE if not clear else INK if better not in ("lower", "higher") \
-        else GOOD if good else BAD
+    colour = _COLOURS.get(told, UNSURE)
     if math.isfinite(low):
         ax.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="round", zorder=2)
     ax.plot(middle, y, marker=marker, color=colour, markersize=6, zorder=3,
-            markerfacecolor=colour if clear else "white", linestyle="none")
+            markerfacecolor=colour if told in _COLOURS else "white", linestyle="none")
 
 
 def _axis(share: bool, better: str | None) -> str:

@@ -25,7 +25,8 @@ def main_effects_plot(effects: pd.DataFrame, rows: list[tuple[str, str, str]],
     rows
         Outcome, group and label of each row of panels.
     against
-        ``step``, the lever's first setting, or ``diff``, the baseline.
+        ``step``, the lever's first setting, or ``diff``, the baseline. Colours go by the interval
+        of this difference, also where it is drawn in per cent.
     """
     levers = list(dict.fromkeys(effects["lever"]))
     with look():
@@ -36,7 +37,7 @@ def main_effects_plot(effects: pd.DataFrame, rows: list[tuple[str, str, str]],
             share = is_share(own["unit"].iloc[0])
             key = against if share else {"step": "relative_step", "diff": "relative"}[against]
             for ax, lever in zip(line, levers, strict=True):
-                _settings(ax, own[own["lever"] == lever], key, meaning(outcome).better)
+                _settings(ax, own[own["lever"] == lever], key, against, meaning(outcome).better)
             line[0].set_ylabel(f"{short(label, 3)}\n{'points' if share else '%'}")
         units = effects.drop_duplicates("lever").set_index("lever")["lever_unit"]
         for top, bottom, lever in zip(axes[0], axes[-1], levers, strict=True):
@@ -48,17 +49,18 @@ def main_effects_plot(effects: pd.DataFrame, rows: list[tuple[str, str, str]],
     return fig
 
 
-def _settings(ax, own: pd.DataFrame, key: str, better: str | None) -> None:
+def _settings(ax, own: pd.DataFrame, key: str, against: str, better: str | None) -> None:
     """One panel: the settings of a lever from left to right."""
+    sure = [shown(*ends) for ends in own[[f"{against}_lo90", f"{against}_hi90"]].to_numpy(float)]
     middle, low, high = (_PERCENT * own[key + end].to_numpy(float)
                          for end in ("", "_lo90", "_hi90"))
     at = np.arange(len(own))
     ax.axhline(0, color=INK, linewidth=0.9, zorder=1)
-    for x, m, lo, hi in zip(at, middle, low, high, strict=True):
+    for x, m, lo, hi, clear in zip(at, middle, low, high, sure, strict=True):
         colour = INK
         if lo != hi:
             good = (m > 0) == (better == "higher")
-            colour = UNSURE if not shown(lo, hi) else GOOD if good or better is None else BAD
+            colour = UNSURE if not clear else GOOD if good or better is None else BAD
         ax.vlines(x, lo, hi, color=colour, linewidth=1.8)
         ax.plot(x, m, "o", color=colour, markersize=4.5)
     ax.plot(at, middle, color=QUIET, linewidth=0.6, zorder=0)
