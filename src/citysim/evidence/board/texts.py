@@ -5,7 +5,7 @@ from __future__ import annotations
 from citysim.evidence.board.run import Board
 
 LEADS = {
-    "What is out": "Misses first. A reason is given where one was known before this board had run.",
+    "What is out": "Misses first. A reason is given where one is known.",
     "Held against the aims": "What the board was asked to reach, set before anything had run.",
     "Facts": "What is known of crime in cities. The model is not told any of these; those marked "
              "calibrate set levels and may be fitted. A range is met inside it, a single figure "
