@@ -263,8 +263,8 @@ def harm(m, level=0.5, day=0):
     keys = (random.address(3, streams.DOMESTIC, day), random.address(3, streams.DOMESTIC,
                                                                      day + 32))
     n = life.harm_at_home(*keys, 240, 1.0, row, level, m.constants.harm, h.home, h.first,
-                          h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total,
-                          r.hazard, r.events, 0, len(r.events))
+                          h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, m.cell,
+                          r.total, r.hazard, r.victim_chances, r.events, 0, len(r.events))
     return r.events[:n].copy(), keys, row
 
 

@@ -176,12 +176,60 @@ class Harm(NamedTuple):
 
 
 @kernel
+def harming(r, harm, age, sex, status):
+    """Weight of a person among those of a household who harm: adults at liberty."""
+    if age[r] < harm.adult_from or status[r] != 0:
+        return 0.0
+    return 1.0 if sex[r] == 0 else harm.women_harm
+
+
+@kernel
+def hit(r, harm, age, sex, status):
+    """Weight of a person among those of a household who are hit: anybody at liberty."""
+    if status[r] != 0:
+        return 0.0
+    weight = 1.0 if sex[r] == 1 else harm.men_hit
+    return weight * harm.child_hit if age[r] < harm.child_below else weight
+
+
+@kernel
+def chances_at_home(lo, hi, harm, age, sex, status, cell, chance):
+    """Add the chance of each of a household's people to be hit, whoever of them does it.
+
+    Parameters
+    ----------
+    lo, hi
+        Its people are rows ``lo`` to ``hi - 1``.
+    chance
+        float64 (cells): takes in the chances, which add up to 1 as somebody is hit.
+    """
+    possible = 0.0
+    for part in range(2):  # the weight of all pairs, then the share of each
+        for c in range(lo, hi):
+            others = 0.0
+            for r in range(lo, hi):
+                others += hit(r, harm, age, sex, status) if r != c else 0.0
+            weight = harming(c, harm, age, sex, status)
+            if others <= 0.0 or weight <= 0.0:
+                continue
+            if part == 0:
+                possible += weight
+                continue
+            for r in range(lo, hi):
+                if r != c:
+                    chance[cell[r]] += (weight / possible
+                                        * hit(r, harm, age, sex, status) / others)
+
+
+@kernel
 def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, home, first, size,
-                 strain, tolerance, age, sex, status, total, hazard, events, n_events, limit):
+                 strain, tolerance, age, sex, status, cell, total, hazard, victim_chances, events,
+                 n_events, limit):
     """A day of domestic abuse: hidden, out of strain and tolerant norms.
 
     The hour is drawn with weight ``harm.late`` on the evening half of the day. Appends events with
-    victim and culprit; returns the new count.
+    victim and culprit, and their chances to ``victim_chances`` (offences, cells); returns the new
+    count.
     """
     for h in range(home.size):
         if size[h] < 2:
@@ -195,23 +243,21 @@ def harm_at_home(key, key_hour, day_step, steps_per_hour, offence, level, harm, 
         victim = -1
         top = np.inf
         for r in range(first[h], first[h] + size[h]):
-            if age[r] >= harm.adult_from and status[r] == 0:
-                t = -np.log(to_unit(draw2(key, h, r))) / (1.0 if sex[r] == 0 else harm.women_harm)
-                if t < top:
-                    top = t
-                    culprit = r
+            t = -np.log(to_unit(draw2(key, h, r))) / harming(r, harm, age, sex, status)
+            if t < top:
+                top = t
+                culprit = r
         top = np.inf
         for r in range(first[h], first[h] + size[h]):
-            if r != culprit and status[r] == 0:
-                t = -np.log(to_unit(draw2(key, h, r + 1000003))) / (
-                    1.0 if sex[r] == 1 else harm.men_hit)
-                if age[r] < harm.child_below:
-                    t /= harm.child_hit
+            if r != culprit:
+                t = -np.log(to_unit(draw2(key, h, r + 1000003))) / hit(r, harm, age, sex, status)
                 if t < top:
                     top = t
                     victim = r
         if culprit < 0 or victim < 0:
             continue
+        chances_at_home(first[h], first[h] + size[h], harm, age, sex, status, cell,
+                        victim_chances[offence])
         u = uniform2(key_hour, h, 0)
         v = uniform2(key_hour, h, 1)
         late = u < harm.late

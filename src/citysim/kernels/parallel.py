@@ -14,7 +14,7 @@ from citysim.kernels.offending import act, motivate, weigh
 from citysim.kernels.people import CUE, FLOW, move_people
 from citysim.kernels.perception import count_out, days_end, remember
 from citysim.kernels.places import opportunities, pulls, watch_places
-from citysim.kernels.victims import find_victims
+from citysim.kernels.victims import find_victim, keep_event
 
 
 @kernel
@@ -91,14 +91,25 @@ def offend_chunks(motivated, step, key_act, key_target, drive, marks, candidate,
 
 
 @parallel_kernel
-def victim_chunks(chunks, begin, end, kept, events, form, female, exposure, *given):
-    """:func:`find_victims` event by event; ``kept`` (bool) tells which of them have a target.
+def victim_chunks(chunks, found, begin, end, events, chance, victim_chances, form, female,
+                  exposure, *given):
+    """:func:`citysim.kernels.victims.find_victims`, where several threads search and one adds up.
 
-    The ``chunks`` take events in turn: assaults, the last of the list, cost more than most.
+    ``found`` (bool) and ``chance`` have a row for every event that is searched for at once. The
+    ``chunks`` take events in turn: assaults, the last of the list, cost more than most.
     """
-    for c in prange(chunks):
-        for e in range(begin + c, end, chunks):
-            kept[e - begin] = find_victims(e, e + 1, events, form, female, exposure, *given) > e
+    kept = begin
+    for lo in range(begin, end, found.size):
+        hi = min(end, lo + found.size)
+        for c in prange(chunks):
+            for e in range(lo + c, hi, chunks):
+                found[e - lo] = find_victim(events[e], chance[e - lo], form, female, exposure,
+                                            *given)
+        for e in range(lo, hi):
+            if found[e - lo]:
+                keep_event(e, kept, events, chance[e - lo], victim_chances)
+                kept += 1
+    return kept
 
 
 @parallel_kernel

@@ -1,6 +1,8 @@
 """Who an offence hits: somebody actually there, by exposure and lasting proneness.
 
-All draws are addressed by place, offence, culprit and person, never by the order of events.
+All draws are addressed by place, offence, culprit and person, never by the order of events. Beside
+the victim that is drawn stands everybody's chance of being it, by cell of residents
+(``model/groups.py``): the same mean with less luck in it (Rao 1945, Blackwell 1947).
 """
 
 from typing import NamedTuple
@@ -48,37 +50,31 @@ def proneness(key, r, power):
 
 
 @kernel
-def passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers, moved, group):
-    """Who of one sex is met among those who walk over a place in this step; -1 for nobody.
+def walkers(s, lasting, power, culprit, passer_start, passers, moved, who, weight):
+    """List who walks over a place in this step, each once, with weights; returns how many.
 
-    ``passers`` lists for every place the stored routes that cross it (4 x person + route);
-    those walked now enter a race keyed by person and place.
+    ``passers`` lists for every place, person by person, the stored routes that cross it
+    (4 x person + route).
     """
-    first = np.inf
-    found = np.int64(-1)
+    n = 0
     for j in range(passer_start[s], passer_start[s + 1]):
         r = np.int64(passers[j]) >> 2
         trip = np.int64(moved[r]) - 1
-        if trip < 0 or (group[r] >= 3) != (sex == 1) or r == culprit:
+        if trip < 0 or r == culprit or (n > 0 and who[n - 1] == r):
             continue
         k = (np.int64(passers[j]) & 3) + 1
         if trip // 5 == k or trip % 5 == k:
-            t = -np.log(to_unit(draw2(key, r, s * 64 + kind + (culprit + 1) * _CULPRITS)))
-            if power > 0.0:
-                t /= proneness(lasting, r, power)
-            if t < first:
-                first = t
-                found = r
-    return found
+            who[n] = r
+            weight[n] = proneness(lasting, r, power) if power > 0.0 else 1.0
+            n += 1
+    return n
 
 
 @kernel
-def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors,
-            regular_start, regulars,
-            at, status, anchors, group, intoxication, aggression):
-    """Somebody who is at a place and now and then outdoors, by exposure; -1 for nobody."""
-    first = np.inf
-    found = np.int64(-1)
+def dwellers(s, form, female, culprit, lasting, power, exposure, day_outdoors, regular_start,
+             regulars, at, status, anchors, group, intoxication, aggression, who, weight):
+    """List who is at a place and now and then outdoors, weighed by exposure; returns how many."""
+    n = 0
     for j in range(regular_start[s], regular_start[s + 1]):
         r = np.int64(regulars[j])
         here = at[r]
@@ -94,120 +90,234 @@ def dweller(s, form, kind, female, culprit, key, lasting, power, exposure, day_o
         if power > 0.0:
             w *= proneness(lasting, r, power)
         if w > 0.0:
-            t = -np.log(to_unit(draw2(key, r, kind + (culprit + 1) * _CULPRITS))) / w
+            who[n] = r
+            weight[n] = w
+            n += 1
+    return n
+
+
+@kernel
+def wanted(r, sex, group):
+    """Whether a person is of the sex that is asked for: 1 women, 0 men, -1 either."""
+    return sex < 0 or (group[r] >= 3) == (sex == 1)
+
+
+@kernel
+def race(key, address, n, who, weight, sex, group):
+    """Draw one of the listed of a sex in proportion to weight; -1 when there is nobody."""
+    first = np.inf
+    found = np.int64(-1)
+    for i in range(n):
+        if wanted(who[i], sex, group):
+            t = -np.log(to_unit(draw2(key, who[i], address))) / weight[i]
             if t < first:
                 first = t
-                found = r
+                found = who[i]
     return found
 
 
 @kernel
+def total_weight(n, who, weight, sex, group):
+    """Sum of the weights of the listed of a sex."""
+    total = 0.0
+    for i in range(n):
+        if wanted(who[i], sex, group):
+            total += weight[i]
+    return total
+
+
+@kernel
+def share_out(mass, total, n, who, weight, sex, group, cell, chance):
+    """Add a probability to ``chance`` (cells) as :func:`race` would hand it out.
+
+    People behind the last of ``cell`` (residents) are outsiders, who belong to no cell.
+    """
+    for i in range(n):
+        if who[i] < cell.size and wanted(who[i], sex, group):
+            chance[cell[who[i]]] += mass * weight[i] / total
+
+
+@kernel
+def spread_chances(walking, woman, n_walking, walker, walker_weight, n_there, dweller,
+                   dweller_weight, group, cell, chance):
+    """Chance of each cell to hold whom :func:`somebody` finds, given that it finds somebody.
+
+    ``walking`` is the probability that a passer-by is looked for first, ``woman`` that this is a
+    woman. When there is nobody of the kind that is looked for first, the other one is tried.
+    """
+    women = total_weight(n_walking, walker, walker_weight, 1, group)
+    men = total_weight(n_walking, walker, walker_weight, 0, group)
+    there = total_weight(n_there, dweller, dweller_weight, -1, group)
+    met = (woman if women > 0.0 else 0.0) + (1.0 - woman if men > 0.0 else 0.0)
+    tried = walking if there > 0.0 else 1.0  # passers-by are looked for, first or second
+    stays = 1.0 - walking * met if there > 0.0 else 0.0
+    any_one = tried * met + stays
+    if any_one <= 0.0:
+        return
+    if women > 0.0:
+        share_out(tried * woman / any_one, women, n_walking, walker, walker_weight, 1, group,
+                  cell, chance)
+    if men > 0.0:
+        share_out(tried * (1.0 - woman) / any_one, men, n_walking, walker, walker_weight, 0, group,
+                  cell, chance)
+    if there > 0.0:
+        share_out(stays / any_one, there, n_there, dweller, dweller_weight, -1, group, cell, chance)
+
+
+@kernel
 def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors,
-             place_rows, seconds,
-             stock, passer_start, passers, moved, regular_start, regulars, at, status, anchors,
-             group, intoxication, aggression):
-    """Somebody present on a place: a passer-by or one of those there, by time of exposure."""
+             place_rows, seconds, stock, passer_start, passers, moved, regular_start, regulars,
+             at, status, anchors, group, intoxication, aggression, cell, chance):
+    """Somebody present on a place: a passer-by or one of those there, by time of exposure.
+
+    ``chance`` (cells) takes in everybody's chance of being the one.
+    """
     flow = place_rows[s, FLOW]
     women = np.float64((flow >> FIELD_BITS) & FIELD_MASK)
     men = np.float64(flow & FIELD_MASK) - women
     passing = (women + men) * seconds[s] / exposure.step_seconds
     there = stock[s, OUT] * exposure.outdoors + stock[s, DAY] * day_outdoors[s]
     address = 2 * kind + (culprit + 1) * _CULPRITS
-    walking = uniform2(key, s, address) * (passing + there) < passing
+    walks = uniform2(key, s, address) * (passing + there) < passing
     women *= female
     if form == LONE_WOMAN:
         men = 0.0
+    sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
+
+    listed = passer_start[s + 1] - passer_start[s] if women + men > 0.0 else 0
+    walker, walker_weight = np.empty(listed, np.int64), np.empty(listed)
+    n_walking = 0 if listed == 0 else walkers(s, lasting, power, culprit, passer_start, passers,
+                                              moved, walker, walker_weight)
+    listed = regular_start[s + 1] - regular_start[s]
+    dweller, dweller_weight = np.empty(listed, np.int64), np.empty(listed)
+    n_there = dwellers(s, form, female, culprit, lasting, power, exposure, day_outdoors,
+                       regular_start, regulars, at, status, anchors, group, intoxication,
+                       aggression, dweller, dweller_weight)
+    if n_walking + n_there > 0:
+        spread_chances(passing / (passing + there) if passing > 0.0 else 0.0,
+                       women / (women + men) if women > 0.0 else 0.0, n_walking, walker,
+                       walker_weight, n_there, dweller, dweller_weight, group, cell, chance)
+
+    address = kind + (culprit + 1) * _CULPRITS
     found = np.int64(-1)
     for attempt in range(2):  # the likelier kind first, the other when there is nobody
-        if found >= 0:
-            break
-        if walking == (attempt == 0):
-            if women + men > 0.0:
-                sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
-                found = passer(s, sex, key, kind, lasting, power, culprit, passer_start, passers,
-                               moved, group)
-        else:
-            found = dweller(s, form, kind, female, culprit, key, lasting, power, exposure,
-                            day_outdoors, regular_start, regulars, at, status, anchors, group,
-                            intoxication, aggression)
+        if found < 0 and walks == (attempt == 0):
+            found = race(key, s * 64 + address, n_walking, walker, walker_weight, sex, group)
+        elif found < 0:
+            found = race(key, address, n_there, dweller, dweller_weight, -1, group)
     return found
 
 
 @kernel
-def household_victim(event, form, key, lasting, exposure, own, first_household, at_home, size):
+def household_victim(event, form, key, lasting, exposure, own, first_household, at_home, first,
+                     size, cell, chance):
     """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular.
 
-    ``own`` is the culprit's household, which is spared.
+    ``own`` is the culprit's household, which is spared. ``chance`` (cells) takes in the chances of
+    all households, by the cell of their first person.
     """
     s = event[PLACE]
     o = event[OFFENCE]
     address = o + (np.int64(event[CULPRIT]) + 1) * _CULPRITS
-    if form == NEGLECT and uniform2(key, s, address) >= exposure.damage_share:
-        return np.int64(-1)
-    first = np.inf
+    mass = exposure.damage_share if form == NEGLECT else 1.0
+    least = np.inf
     found = np.int64(-1)
-    for h in range(first_household[s], first_household[s + 1]):
-        if h == own:
+    total = 0.0
+    lo, hi = first_household[s], first_household[s + 1]
+    weight = np.zeros(hi - lo)
+    for h in range(lo, hi):
+        w = exposure.occupied if form == EMPTY_DWELLING and at_home[h] > 0 else 1.0
+        if h == own or w <= 0.0:
             continue
-        t = -np.log(to_unit(draw2(key, h, address)))
-        if form == EMPTY_DWELLING and at_home[h] > 0:
-            if exposure.occupied <= 0.0:
-                continue
-            t /= exposure.occupied
         if exposure.proneness > 0.0:
-            t /= proneness(lasting, h, exposure.proneness)
+            w *= proneness(lasting, h, exposure.proneness)
         if form == VEHICLE:
-            t /= min(2.0, np.float64(size[h]))  # larger households own more vehicles
-        if t < first:
-            first = t
+            w *= min(2.0, np.float64(size[h]))  # larger households own more vehicles
+        weight[h - lo] = w
+        total += w
+        t = -np.log(to_unit(draw2(key, h, address))) / w
+        if t < least:
+            least = t
             found = np.int64(h)
+    for h in range(lo, hi):
+        if weight[h - lo] > 0.0:
+            chance[cell[first[h]]] += mass * weight[h - lo] / total
+    if form == NEGLECT and uniform2(key, s, address) >= mass:
+        return np.int64(-1)
     return found
 
 
 @kernel
-def find_victims(begin, end, events, form, female, exposure, day_outdoors, key, key_culprit,
-                 lasting, place_rows,
-                 seconds, stock, passer_start, passers, moved, regular_start, regulars,
-                 first_household, household_at_home, household_first, household_size, at, status,
-                 anchors, group, household, intoxication, aggression, offender_person, role):
-    """Fill in victims and culprits of events ``begin`` to ``end - 1``; drop those without a target.
+def find_victim(event, chance, form, female, exposure, day_outdoors, key, key_culprit, lasting,
+                place_rows, seconds, stock, passer_start, passers, moved, regular_start, regulars,
+                first_household, household_at_home, household_first, household_size, at, status,
+                anchors, group, household, intoxication, aggression, offender_person, role, cell):
+    """Fill in victim and culprit of an event; False when there is no target.
 
-    Returns the new number of events.
+    ``chance`` (cells) becomes the chance of each cell of residents to hold the victim, given the
+    culprit; zero where the victim stands already (offences within a household).
+    """
+    o = np.int64(event[OFFENCE])
+    f = form[o]
+    s = np.int64(event[PLACE])
+    victim = np.int64(event[VICTIM])
+    culprit = np.int64(event[CULPRIT]) if f == HOUSEHOLD else np.int64(-1)
+    if event[OFFENDER] >= 0:
+        culprit = np.int64(offender_person[event[OFFENDER]])
+    elif f == FRICTION:
+        culprit = somebody(s, f, o, exposure.female_assailant, -1, key_culprit, lasting, 0.0,
+                           exposure, day_outdoors, place_rows, seconds, stock, passer_start,
+                           passers, moved, regular_start, regulars, at, status, anchors, group,
+                           intoxication, aggression, cell, chance)
+        if culprit >= 0:
+            event[OFFENDER] = role[culprit]
+    event[CULPRIT] = culprit
+    chance[:] = 0.0
+    target = True
+    if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
+        victim = somebody(s, f, o, female[o], culprit, key, lasting, exposure.proneness, exposure,
+                          day_outdoors, place_rows, seconds, stock, passer_start, passers, moved,
+                          regular_start, regulars, at, status, anchors, group, intoxication,
+                          aggression, cell, chance)
+        target = victim >= 0
+    elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
+        own = np.int64(household[culprit]) if culprit >= 0 else np.int64(-1)
+        h = household_victim(event, f, key, lasting, exposure, own, first_household,
+                             household_at_home, household_first, household_size, cell, chance)
+        victim = np.int64(household_first[h]) if h >= 0 else np.int64(-1)
+        target = h >= 0 or f != EMPTY_DWELLING
+    event[VICTIM] = victim
+    return target
+
+
+@kernel
+def keep_event(e, kept, events, chance, victim_chances):
+    """Move an event that has its victim to row ``kept`` and add its chances to its offence."""
+    victim_chances[events[e, OFFENCE]] += chance
+    events[kept] = events[e]
+
+
+@kernel
+def find_victims(begin, end, events, chance, victim_chances, form, female, exposure, *given):
+    """Victims and culprits of events ``begin`` to ``end - 1``; drop those without a target.
+
+    Parameters
+    ----------
+    chance
+        float64 (any, cells), of which the first row is worked in.
+    victim_chances
+        float64 (offences, cells): takes in :func:`find_victim`'s chances of the events that stay.
+    form, female, exposure, given
+        What :func:`find_victim` asks for.
+
+    Returns
+    -------
+    int
+        The new number of events.
     """
     kept = begin
     for e in range(begin, end):
-        o = np.int64(events[e, OFFENCE])
-        f = form[o]
-        s = np.int64(events[e, PLACE])
-        victim = np.int64(events[e, VICTIM])
-        culprit = np.int64(events[e, CULPRIT]) if f == HOUSEHOLD else np.int64(-1)
-        if events[e, OFFENDER] >= 0:
-            culprit = np.int64(offender_person[events[e, OFFENDER]])
-        elif f == FRICTION:
-            culprit = somebody(s, f, o, exposure.female_assailant, -1, key_culprit, lasting, 0.0,
-                               exposure, day_outdoors, place_rows, seconds, stock, passer_start,
-                               passers, moved,
-                               regular_start, regulars, at, status, anchors, group, intoxication,
-                               aggression)
-            if culprit >= 0:
-                events[e, OFFENDER] = role[culprit]
-        events[e, CULPRIT] = culprit
-        if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
-            victim = somebody(s, f, o, female[o], culprit, key, lasting, exposure.proneness,
-                              exposure, day_outdoors, place_rows, seconds, stock, passer_start,
-                              passers, moved,
-                              regular_start, regulars, at, status, anchors, group, intoxication,
-                              aggression)
-            if victim < 0:
-                continue
-        elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
-            own = np.int64(household[culprit]) if culprit >= 0 else np.int64(-1)
-            h = household_victim(events[e], f, key, lasting, exposure, own, first_household,
-                                 household_at_home, household_size)
-            victim = np.int64(household_first[h]) if h >= 0 else np.int64(-1)
-            if h < 0 and f == EMPTY_DWELLING:
-                continue
-        events[e, VICTIM] = victim
-        events[kept] = events[e]
-        kept += 1
+        if find_victim(events[e], chance[0], form, female, exposure, *given):
+            keep_event(e, kept, events, chance[0], victim_chances)
+            kept += 1
     return kept

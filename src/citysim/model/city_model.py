@@ -27,7 +27,7 @@ from citysim.policies.delivery import Programme
 from citysim.population.timetables import STAGES
 from citysim.state.levers import Levers
 
-AT_ONCE = 256  # offenders weighed before what they found is added up
+AT_ONCE = 256  # offenders weighed, or victims searched for, before what was found is added up
 SUM_CHUNKS = 64  # float sums over people always use these chunks, whatever the threads
 HOT_SHARE_LEAST = 1
 STOP_LIMIT = 4096
@@ -148,6 +148,8 @@ class CityModel(mesa.Model):
         self.candidate = np.zeros((AT_ONCE, MAX_CANDIDATES), np.int32)
         self.expected = np.zeros((AT_ONCE, MAX_CANDIDATES, n_offences))
         self.chosen = np.zeros((AT_ONCE, 3), np.int64)
+        self.found = np.zeros(AT_ONCE, bool)
+        self.chance = np.zeros((AT_ONCE if self.threads > 1 else 1, n_cells))
         self.cue_day = self.places.unease_day.copy()
         self.cue_night = self.places.unease_night.copy()
         self.felt = np.zeros((self.n_residents, 4), np.float32)  # fear and trust at midnight

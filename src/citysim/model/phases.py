@@ -210,7 +210,7 @@ def consequences(m) -> None:
             m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
             m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
             h.first, h["size"], p.at, p.status, p.anchors, p.group, p.household, p.intoxication,
-            p.aggression, m.offenders.person, m.role)
+            p.aggression, m.offenders.person, m.role, m.cell)
         follow_up(m, begin, r.n_events)
     n_stops = int(m.counts[2])
     if n_stops:
@@ -226,15 +226,10 @@ def consequences(m) -> None:
 
 def find_victims(m, *given) -> None:
     """Victims of the step's events; events without a target are dropped."""
-    r, begin = m.recorder, m.first_event
-    if m.threads == 1:
-        r.n_events = victims.find_victims(begin, r.n_events, r.events, *given)
-        return
-    kept = np.empty(r.n_events - begin, bool)
-    parallel.victim_chunks(m.threads, begin, r.n_events, kept, r.events, *given)
-    found = r.events[begin:r.n_events][kept]
-    r.n_events = begin + len(found)
-    r.events[begin:r.n_events] = found
+    r = m.recorder
+    given = (m.first_event, r.n_events, r.events, m.chance, r.victim_chances, *given)
+    r.n_events = victims.find_victims(*given) if m.threads == 1 else \
+        parallel.victim_chunks(m.threads, m.found, *given)
 
 
 def follow_up(m, begin: int, end: int) -> None:
@@ -377,8 +372,8 @@ def harm_at_home(m) -> None:
         n = life.harm_at_home(
             m.key(streams.DOMESTIC, day * 64 + row), m.key(streams.DOMESTIC, day * 64 + row + 32),
             m.step_index, m.calendar.steps_per_day / 24, row, o.level[row], m.constants.harm,
-            h.home, h.first, h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, r.total,
-            r.hazard, drawn, n, HOME_LIMIT)
+            h.home, h.first, h["size"], h.strain, h.abuse_norms, p.age, p.sex, p.status, m.cell,
+            r.total, r.hazard, r.victim_chances, drawn, n, HOME_LIMIT)
         # A day's expectation is spread over its hours by the same weights as the events.
         m.home_hazard[row] = r.total[row] - before[row]
         r.total[:] = before

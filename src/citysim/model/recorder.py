@@ -28,6 +28,9 @@ class Recorder:
     chances
         float64 (offences, 2): probabilities that offences of the window are reported and recorded,
         summed over those that happened, as they stood before the draws.
+    victim_chances
+        float64 (offences, cells): probabilities that the victim is of each cell of residents, summed
+        over the offences of the window that happened, as they stood before the victim was drawn.
     daily
         One dict a day: what :meth:`close_day` is given.
     months
@@ -48,6 +51,7 @@ class Recorder:
         self.total = np.zeros(n_offences)
         self.hourly = np.zeros((168, n_offences))
         self.chances = np.zeros((n_offences, 2))
+        self.victim_chances = np.zeros((n_offences, n_cells))
         self.day_hazard = np.zeros(n_offences)
         self.daily: list[dict] = []
         self.months: list[dict] = []
@@ -69,8 +73,8 @@ class Recorder:
 
     def drop(self) -> None:
         """Forget everything so far: the evaluation window begins."""
-        for array in (self.hazard, self.hourly, self.chances, self.presence, self.patrol,
-                      self.stops):
+        for array in (self.hazard, self.hourly, self.chances, self.victim_chances, self.presence,
+                      self.patrol, self.stops):
             array[:] = 0
         self.history.clear()
         self.daily.clear()

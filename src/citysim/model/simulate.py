@@ -76,8 +76,8 @@ def record_of(model: CityModel) -> Record:
     hour = ((events[:, ev.STEP] * model.settings.step_hours).astype(np.int64) + start) % 168
     return Record(
         events=events, hour_of_week=hour, hazard=r.hazard, hourly=r.hourly,
-        chances=r.chances, configured=_configured_shares(model.constants), daily=r.daily,
-        months=r.months,
+        chances=r.chances, configured=_configured_shares(model.constants),
+        victim_chances=r.victim_chances, daily=r.daily, months=r.months,
         offences=model.constants.offences.names, kinds=model.constants.offences.kinds,
         in_total=model.constants.offences.in_total,
         groups=model.groups_of_people, people=model.people, households=model.households,

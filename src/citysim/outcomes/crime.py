@@ -34,11 +34,8 @@ def crime(record: Record):
             chosen = there & np.isin(record.events[:, ev.OFFENCE], record.select(offence))
             name = f"crime.{kind}.{offence}"
             yield name, "all", chosen.sum() * scale
-            suffered = record.groups.sum(record.victim_cells(chosen))
-            for g in range(1, n_people):
-                if size[g]:
-                    yield (name, record.groups.names[g],
-                           suffered[g] * scale * record.n_residents / size[g])
+            for group, rate in _suffered(record, record.victim_cells(chosen)):
+                yield name, group, rate
             for d, label in enumerate(record.districts):
                 residents = size[n_people + d]
                 if residents:
@@ -52,7 +49,8 @@ def crime(record: Record):
 @register({
     "crime.hazard.": Measure("Expected", _UNIT, "lower",
                              "Expected offences given who was motivated and what was on offer: the "
-                             "same as true crime with less luck in it."),
+                             "same as true crime with less luck in it. By group: times the mean "
+                             "chance of its members to be the victims of those that happened."),
     "crime.expected_reported.": Measure(
         "Expected reported", _UNIT, None,
         "Expected offences, times the mean probability of being reported of those that happened "
@@ -67,11 +65,10 @@ def crime(record: Record):
                                   "Expected number of offences, for the whole city."),
 })
 def expected_crime(record: Record):
-    """Summed hazards by offence, district and hour band; how much of them is told to the police.
+    """Summed hazards by offence, group, district and hour band; how much is told to the police.
 
     The share that is reported or recorded is one per offence for the whole city and window, so
-    that districts and hours add up. A victim is drawn only when an offence happens, so that
-    neither exists by group of victims.
+    that districts and hours add up. As groups differ in what they report, it is not split by group.
     """
     told = record.told()
     shares = {"hazard": np.ones(len(told)), "expected_reported": told[:, 0],
@@ -82,10 +79,25 @@ def expected_crime(record: Record):
         for offence in record.totals:
             for group, value in _spread(record, by_district, record.select(offence), share):
                 yield f"crime.{kind}.{offence}", group, value
+    for offence in record.totals:
+        for group, value in _suffered(record, record.expected_victims(record.select(offence))):
+            yield f"crime.hazard.{offence}", group, value
     columns = record.select("all")
     counted = np.isin(record.events[:, ev.OFFENCE], columns).sum()
     yield "crime.count.true", "all", counted / record.scale
     yield "crime.count.hazard", "all", record.hazard[:, columns].sum() / record.scale
+
+
+def _suffered(record: Record, by_cell: np.ndarray | None):
+    """Offences by cell of their victim as rates of the groups of people; none for ``None``."""
+    if by_cell is None:
+        return
+    size = record.group_size()
+    suffered = record.groups.sum(by_cell)
+    for g in range(1, len(size) - len(record.districts)):
+        if size[g]:
+            yield (record.groups.names[g],
+                   suffered[g] * record.per_100k_year * record.n_residents / size[g])
 
 
 def _spread(record: Record, by_district: np.ndarray, columns: np.ndarray, share: np.ndarray):

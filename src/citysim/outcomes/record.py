@@ -32,6 +32,9 @@ class Record:
         offences that happened.
     configured
         float64 (offences, 2): configured shares that are reported and recorded, at middling trust.
+    victim_chances
+        float64 (offences, cells): probabilities that the victim is of each cell of residents, summed
+        over the offences that happened.
     daily
         One dict per day (see ``model/recorder.py``).
     months
@@ -69,6 +72,7 @@ class Record:
     hourly: np.ndarray
     chances: np.ndarray
     configured: np.ndarray
+    victim_chances: np.ndarray
     daily: list[dict]
     months: list[dict]
     offences: tuple[str, ...]
@@ -117,13 +121,17 @@ class Record:
         """Offence ids and the totals."""
         return (*self.offences, *TOTALS)
 
+    def happened(self) -> np.ndarray:
+        """Offences of the window that happened, int64 (offences)."""
+        return np.bincount(self.events[:, ev.OFFENCE], minlength=len(self.offences))
+
     def told(self) -> np.ndarray:
         """Mean probability that an offence is reported and recorded, float64 (offences, 2).
 
         Over the offences of the window that happened, each with its own victim's trust and
         origin; the configured share where none happened.
         """
-        happened = np.bincount(self.events[:, ev.OFFENCE], minlength=len(self.offences))[:, None]
+        happened = self.happened()[:, None]
         return np.where(happened > 0, self.chances / np.maximum(happened, 1), self.configured)
 
     def victim_cells(self, chosen: np.ndarray) -> np.ndarray:
@@ -131,6 +139,20 @@ class Record:
         victim = self.events[chosen, ev.VICTIM]
         victim = victim[(victim >= 0) & (victim < self.n_residents)]
         return np.bincount(self.groups.cell[victim], minlength=self.groups.n_cells).astype(float)
+
+    def expected_victims(self, columns: np.ndarray) -> np.ndarray | None:
+        """Expected offences in some columns by the cell of their victim, float64 (cells).
+
+        The summed hazard times the mean chance of each cell to be hit by the offences of the
+        window that happened. Offences that never did are spread like the others of the columns;
+        ``None`` where nothing happened in any of them.
+        """
+        hazard, happened = self.hazard.sum(axis=0)[columns], self.happened()[columns]
+        known = hazard * (happened > 0)
+        if not known.any():
+            return None
+        chances = self.victim_chances[columns] / np.maximum(happened, 1)[:, None]
+        return hazard.sum() / known.sum() * (known @ chances)
 
     def group_size(self) -> np.ndarray:
         """Residents in each group, float64, in the order of ``groups.names``."""
