@@ -22,6 +22,7 @@ from citysim.kernels.events import (
 )
 from citysim.kernels.places import FORMS
 from citysim.model import phases
+from citysim.model.city_model import CityModel
 
 LEAST_P = 1e-4
 
@@ -86,6 +87,71 @@ def test_victims_of_street_crime_are_there(hour, offence):
                 assert e[OFFENDER] == hour.role[e[CULPRIT]]
             else:
                 assert e[CULPRIT] == culprit
+
+
+def chances_and_shares(m, rows, seeds):
+    """Mean chance of each cell to hold a victim, and the share of draws that hit it."""
+    r = m.recorder
+    r.victim_chances[:] = 0
+    shares = np.zeros(m.groups_of_people.n_cells)
+    n = 0
+    for seed in range(seeds):
+        victims = find(m, rows, seed)[:, VICTIM]
+        n += len(victims)
+        inside = victims[(victims >= 0) & (victims < m.n_residents)]
+        shares += np.bincount(m.cell[inside], minlength=len(shares))
+    return r.victim_chances.sum(axis=0) / n, shares / n, n
+
+
+def chi_square(chances, shares, n):
+    """P value of counts by cell, small cells and nobody in particular thrown together."""
+    common = n * chances >= 10
+    expected = np.append(n * chances[common], n * (1 - chances[common].sum()))
+    found = np.append(n * shares[common], n * (1 - shares[common].sum()))
+    kept = expected > 1e-6
+    assert found[~kept].sum() < 0.5 and kept.sum() > 1
+    return stats.chisquare(found[kept], expected[kept]).pvalue
+
+
+@pytest.mark.parametrize("offence", ["theft_person", "harassment", "assault", "burglary_home",
+                                     "theft_from_vehicle", "vandalism"])
+def test_chances_of_cells_are_the_shares_of_many_draws(hour, offence):
+    """One place where people walk and stay; lasting proneness is the run's, hence held still."""
+    o = row_of(hour, offence)
+    held = random.address(1, streams.VICTIM, -1)
+    drawn = CityModel.key
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CityModel, "key", lambda m, stream, step=None: held if step == -1
+                      else drawn(m, stream, step))
+        mixed = (hour.stock[:, people.OUT] > 3) & (unpacked(hour) > 3) & (hour.homes > 3)
+        place = int(np.flatnonzero(mixed)[0])
+        found = chances_and_shares(hour, [(place, o, -1 if offence == "assault" else 0)], 1500)
+    assert chi_square(*found) > LEAST_P
+
+
+@pytest.mark.parametrize("walk, stay", [(True, False), (False, True)])
+def test_where_nobody_of_one_kind_is_found_chances_are_those_of_the_other(hour, walk, stay):
+    """Presence promises both kinds, of which one cannot be found."""
+    if not walk:
+        hour.moved[:] = 0
+    if not stay:
+        hour.people.at = np.minimum(hour.people.at, 0)
+    o = row_of(hour, "theft_person")
+    mixed = np.flatnonzero((hour.stock[:, people.OUT] > 0) & (unpacked(hour) > 0))
+    r = hour.recorder
+    for place in mixed[:20]:
+        r.victim_chances[:] = 0
+        events = find(hour, [(int(place), o, 0)])
+        walking, out = there(hour, int(place))
+        kind = (walking if walk else out) - {int(hour.offenders.person[0])}
+        assert len(events) <= bool(kind)
+        if len(events):
+            residents = [q for q in kind if q < hour.n_residents]
+            cells = np.unique(hour.cell[residents]) if residents else []
+            assert set(np.flatnonzero(r.victim_chances[o])) <= set(cells)
+            if len(residents) == len(kind):
+                assert r.victim_chances[o].sum() == pytest.approx(1)
+        assert not np.delete(r.victim_chances, o, axis=0).any()
 
 
 def test_only_women_are_harassed_also_where_only_men_walk(hour):

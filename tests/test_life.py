@@ -302,6 +302,20 @@ def test_harm_at_home_has_an_adult_culprit_and_another_victim(town):
     assert (p.sex[culprit] == 0).mean() > 0.6 < (p.sex[victim] == 1).mean()
 
 
+def test_chances_at_home_are_the_shares_of_many_draws(town):
+    """By sex and age of the victim, whoever of the adults did it."""
+    m = town()
+    drawn = np.concatenate([harm(m, day=64 * day)[0][:, VICTIM] for day in range(10)])
+    chances = m.recorder.victim_chances.sum(axis=0)
+    assert chances.sum() == pytest.approx(len(drawn))
+    names = m.groups_of_people.names[1:7]  # sexes, ages
+    hit_cells = np.bincount(m.cell[drawn], minlength=len(chances)).astype(float)
+    for name, expected, found in zip(names, m.groups_of_people.sum(chances)[1:7],
+                                     m.groups_of_people.sum(hit_cells)[1:7], strict=True):
+        error = np.sqrt(expected * (1 - expected / len(drawn)))
+        assert abs(found - expected) < 4 * error, name
+
+
 def test_harm_at_home_falls_in_its_hours(town):
     m = town()
     steps = np.concatenate([harm(m, day=64 * day)[0][:, STEP] for day in range(20)]) - 240

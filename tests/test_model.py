@@ -71,6 +71,7 @@ def test_one_and_two_threads_agree_in_every_bit(town, busy_changes):
     assert (runs[0].people.employment != work).any(), "the month must have come"
     assert runs[0].people.status.any() and len(all_events(runs[0])) > 100
     assert_same(*runs)
+    np.testing.assert_array_equal(*(m.recorder.victim_chances for m in runs))
 
 
 def test_tables_of_one_and_two_threads_agree(town):

@@ -151,6 +151,17 @@ def test_expected_reports_follow_the_chances_of_what_happened(record, value, eve
                 value(f"crime.hazard.{name}") * chance / happened)
 
 
+def test_expected_crime_of_groups_adds_up_to_what_residents_suffer(run, record, value):
+    """Women and men, the ages and the fifths, each weighed by its members."""
+    members = {name: member.sum() for name, member in groups_of(run).items()}
+    name = "crime.hazard.all_but_vandalism"
+    sums = [sum(value(name, g) * members[g] for g in kind) / run.n_residents for kind in
+            (("women", "men"), ("children", "youth", "adult", "elderly"),
+             [f"quintile_{q}" for q in range(1, 6)])]
+    assert sums == pytest.approx([sums[0]] * 3)
+    assert 0 < sums[0] < value(name), "some victims are no residents, some offences have none"
+
+
 def test_counts_in_the_window(record, value, events):
     assert value("crime.count.true") == len(of_kind(events, record, "all"))
     assert value("crime.count.hazard") == pytest.approx(

@@ -29,8 +29,8 @@ class Recorder:
         float64 (offences, 2): probabilities that offences of the window are reported and recorded,
         summed over those that happened, as they stood before the draws.
     victim_chances
-        float64 (offences, cells): probabilities that the victim is of each cell of residents, summed
-        over the offences of the window that happened, as they stood before the victim was drawn.
+        float64 (offences, cells): probabilities that the victim is of each cell of residents,
+        summed over the offences of the window that happened, as they stood before the draw.
     daily
         One dict a day: what :meth:`close_day` is given.
     months

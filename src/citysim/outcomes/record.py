@@ -33,8 +33,8 @@ class Record:
     configured
         float64 (offences, 2): configured shares that are reported and recorded, at middling trust.
     victim_chances
-        float64 (offences, cells): probabilities that the victim is of each cell of residents, summed
-        over the offences that happened.
+        float64 (offences, cells): probabilities that the victim is of each cell of residents,
+        summed over the offences that happened.
     daily
         One dict per day (see ``model/recorder.py``).
     months
