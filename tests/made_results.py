@@ -46,7 +46,9 @@ def outcome_rows(scenario, seed, rng_of_seed):
     for offence, rate in OFFENCES.items():
         true = rate * level * (1 + crime) * own.normal(1, 0.01)
         reported = true * REPORTED[offence] * (1 + report)
-        for kind, value in (("true", true), ("reported", reported), ("recorded", reported * 0.93)):
+        for kind, value in (("true", true), ("reported", reported), ("recorded", reported * 0.93),
+                            ("expected_reported", reported * 1.01),
+                            ("expected_recorded", reported * 0.94)):
             add(f"crime.{kind}.{offence}", "all", RATE, value)
             for total in ("all", *(() if offence == "vandalism" else ("all_but_vandalism",))):
                 totals[kind, total] = totals.get((kind, total), 0) + value

@@ -30,8 +30,9 @@ from citysim.results import Results
 
 _CLASS = {"better": "better", "worse": "worse", "no difference shown": "open",
           "too few runs to tell": "open", "no change": "open"}
-_CRIME_KINDS = (("true", "happened"), ("reported", "reported to the police"),
-                ("recorded", "recorded by the police"))
+_CRIME_KINDS = (("true", "hazard", "happened"),
+                ("reported", "expected_reported", "reported to the police"),
+                ("recorded", "expected_recorded", "recorded by the police"))
 _CRIME_TOTALS = (("all", "all crime"), ("all_but_vandalism", "without vandalism"))
 _MOST_NAMES = 4
 _MOST_NOTES = 6
@@ -115,34 +116,49 @@ def _hundred(chance: float) -> str:
 
 
 def crime_table(summary: pd.DataFrame, scenarios: list[str]) -> str:
-    """True, reported and recorded crime beside each other, with and without vandalism."""
-    rows = summary[summary["group"] == "all"].set_index(["outcome", "scenario"])
-    wanted = [f"crime.{kind}.{total}" for total, _ in _CRIME_TOTALS for kind, _ in _CRIME_KINDS]
-    found = [o for o in wanted if o in rows.index.get_level_values(0)]
-    if not found:
+    """True, reported and recorded crime beside what was expected, with and without vandalism."""
+    rows = summary[summary["group"] == "all"].set_index("outcome")
+    wanted = [f"crime.{kind}.{total}" for total, _ in _CRIME_TOTALS for kind, *_ in _CRIME_KINDS]
+    units = rows.loc[rows.index.isin(wanted), "unit"]
+    if not len(units):
         return ""
-    unit = rows.loc[found[0], "unit"].iloc[0]
-    heads = "".join(f'<th class="number" scope="col">{words}</th>' for _, words in _CRIME_KINDS)
     body = []
     for total, total_words in _CRIME_TOTALS:
         for name in scenarios:
-            values = [rows["mean"].get((f"crime.{kind}.{total}", name), math.nan)
-                      for kind, _ in _CRIME_KINDS]
-            cells = "".join(f'<td class="number" data-label="{words}">{number(v)}</td>'
-                            for v, (_, words) in zip(values, _CRIME_KINDS, strict=True))
-            share = values[2] / values[0] if values[0] else math.nan
+            means = rows.loc[rows["scenario"] == name, "mean"]
+            known, happened = (means.get(f"crime.{k}.{total}", math.nan)
+                               for k in ("recorded", "true"))
+            share = known / happened if happened else math.nan
             body.append(f'<tr><th scope="row">{escape(scenario_label(name))}'
-                        f'<span class="unit">{total_words}</span></th>{cells}'
+                        f'<span class="unit">{total_words}</span></th>'
+                        f"{_crime_cells(means, total)}"
                         f'<td class="number" data-label="share recorded">'
                         f"{percent(share, sign=False, places=0)}</td></tr>")
     return ('<div class="wide"><table class="cards"><thead><tr><th scope="col">Scenario</th>'
-            f'{heads}<th class="number" scope="col">share recorded</th></tr></thead>'
+            f'{_crime_heads()}<th class="number" scope="col">share recorded</th></tr></thead>'
             f"<tbody>{''.join(body)}</tbody></table></div>"
-            f'<p class="note">All in {escape(unit)}, means over the runs.</p>')
+            f'<p class="note">All in {escape(units.iloc[0])}, means over the runs. '
+            "Below each count stands what was to be expected of it, which carries less luck.</p>")
+
+
+def _crime_heads() -> str:
+    return "".join(f'<th class="number" scope="col">{words}</th>' for _, _, words in _CRIME_KINDS)
+
+
+def _crime_cells(means: pd.Series, offence: str) -> str:
+    """Counts of an offence with their expectations below, from means by outcome."""
+    cells = []
+    for kind, expected, words in _CRIME_KINDS:
+        count, mean = (means.get(f"crime.{k}.{offence}", math.nan) for k in (kind, expected))
+        beside = f'<span class="range">expected {number(mean)}</span>' \
+            if math.isfinite(mean) else ""
+        cells.append(f'<td class="number" data-label="{words}">'
+                     f'<span class="value">{number(count)}</span>{beside}</td>')
+    return "".join(cells)
 
 
 def offence_table(summary: pd.DataFrame, baseline: str) -> str:
-    """Every offence in the baseline: true, reported, recorded."""
+    """Every offence in the baseline: true, reported, recorded, and what was expected of each."""
     rows = summary[(summary["group"] == "all") & (summary["scenario"] == baseline)]
     means = rows.set_index("outcome")["mean"]
     totals = {t for t, _ in _CRIME_TOTALS}
@@ -151,16 +167,11 @@ def offence_table(summary: pd.DataFrame, baseline: str) -> str:
     if not offences:
         return ""
     offences.sort(key=lambda o: -means[f"crime.true.{o}"])
-    body = []
-    for offence in offences:
-        cells = "".join(
-            f'<td class="number">{number(means.get(f"crime.{k}.{offence}", math.nan))}</td>'
-            for k, _ in _CRIME_KINDS)
-        body.append(f'<tr><th scope="row">{escape(offence.replace("_", " "))}</th>{cells}</tr>')
-    heads = "".join(f'<th class="number" scope="col">{words}</th>' for _, words in _CRIME_KINDS)
+    body = [f'<tr><th scope="row">{escape(offence.replace("_", " "))}</th>'
+            f"{_crime_cells(means, offence)}</tr>" for offence in offences]
     return (f"<details><summary>Each offence, {escape(scenario_label(baseline).lower())}</summary>"
-            f'<div class="wide"><table><thead><tr><th scope="col">Offence</th>{heads}</tr></thead>'
-            f"<tbody>{''.join(body)}</tbody></table></div></details>")
+            '<div class="wide"><table><thead><tr><th scope="col">Offence</th>'
+            f"{_crime_heads()}</tr></thead><tbody>{''.join(body)}</tbody></table></div></details>")
 
 
 def cost_table(costs: pd.DataFrame) -> str:
