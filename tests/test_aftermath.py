@@ -257,6 +257,71 @@ def test_larger_households_have_more_vehicles_and_damage_hits_some(hour):
     assert stats.binomtest(struck, 2000, share).pvalue > LEAST_P
 
 
+def knows(m, place, offence, target, strength=0.5):
+    """The first offender remembers one success; factor on the weight of its target."""
+    f = m.offenders
+    f.memory_place[0], f.memory[0], f.memory_target[0] = -1, 0, -1
+    f.memory_place[0, 2], f.memory_offence[0, 2] = place, offence
+    f.memory[0, 2], f.memory_target[0, 2] = strength, target
+    return 1 + m.constants.offences.memory_own[offence] * strength
+
+
+def test_burglars_come_back_to_the_dwelling_they_remember(hour):
+    o, other = row_of(hour, "burglary_home"), row_of(hour, "vandalism")
+    hour.constants = without_proneness(hour)
+    place = int(np.argmax(hour.stock[:, people.EMPTY]))
+    homes = households_at(hour, place)
+    due = homes[hour.households.at_home[homes] == 0]
+    n = 1000
+
+    def hits():
+        victims = [find(hour, [(place, o, 0)], seed)[0, VICTIM] for seed in range(n)]
+        return int((hour.people.household[victims] == due[0]).sum())
+
+    factor = knows(hour, place, o, due[0])
+    assert factor > 2
+    assert stats.binomtest(hits(), n, factor / (factor + len(due) - 1)).pvalue > LEAST_P
+    for where, what in ((place + 1, o), (place, other)):  # another place, another offence
+        knows(hour, where, what, due[0])
+        assert stats.binomtest(hits(), n, 1 / len(due)).pvalue > LEAST_P
+
+
+@pytest.mark.parametrize("walks", [True, False])
+def test_thieves_know_a_person_again_who_walks_or_stays(hour, walks):
+    """The remembered weight counts among those of the same sex who walk, or among all who stay."""
+    o, n, sex = row_of(hour, "theft_person"), 1500, hour.people.sex
+    hour.constants = without_proneness(hour)
+    hour.constants.offences.female[o] = 1.0
+    mixed = np.flatnonzero((hour.stock[:, people.OUT] > 3) & (unpacked(hour) > 3))
+    place = int(mixed[np.argmax(hour.places.present[mixed])])
+    chance = exposure(hour, place, o)
+    walking, staying = there(hour, place)
+    only = (walking - staying if walks else staying - walking) - {int(hour.offenders.person[0])}
+    whom = max(only, key=lambda r: (chance[r], -r))
+    rivals = {r for r in (walking if walks else staying) if not walks or sex[r] == sex[whom]}
+    part = sum(chance[r] for r in rivals - walking.intersection(staying))
+    factor = knows(hour, place, o, whom)
+    hit = sum(find(hour, [(place, o, 0)], seed)[0, VICTIM] == whom for seed in range(n))
+    p = part * factor * chance[whom] / (part + (factor - 1) * chance[whom])
+    assert stats.binomtest(hit, n, p).pvalue > LEAST_P and p > 2 * chance[whom]
+
+
+def test_memory_of_a_target_moves_who_is_hit_and_nothing_else(hour):
+    v = row_of(hour, "vandalism")
+    place = int(np.argmax(np.diff(hour.world.first_household)))
+    rows = [(place, v, 0)]
+    knows(hour, place, v, -1)  # the damage remembered hit no household
+    without = np.array([find(hour, rows, seed)[0] for seed in range(500)])
+    knows(hour, place, v, households_at(hour, place)[0], 1.0)
+    with_it = np.array([find(hour, rows, seed)[0] for seed in range(500)])
+    moved = with_it[:, VICTIM] != without[:, VICTIM]
+    assert moved.any()
+    assert (hour.people.household[with_it[moved, VICTIM]] == households_at(hour, place)[0]).all()
+    np.testing.assert_array_equal(with_it[:, VICTIM] >= 0, without[:, VICTIM] >= 0)
+    rest = np.arange(with_it.shape[1]) != VICTIM
+    np.testing.assert_array_equal(with_it[:, rest], without[:, rest])
+
+
 def test_every_event_has_the_victim_its_form_asks_for(busy_week):
     e = busy_week.recorder.all_events()
     form = busy_week.constants.offences.form[e[:, OFFENCE]]
@@ -404,17 +469,27 @@ def test_arrest_teaches_risk_and_a_clean_escape_ease(hour):
 
 def test_co_offenders_hear_of_a_success(hour):
     f, o = hour.offenders, row_of(hour, "theft_person")
-    f.memory_place, f.memory = -1, 0
+    f.memory_place, f.memory, f.memory_target = -1, 0, -1
     hour.constants.offences.clear[o] = 0
     told = hour.constants.offences.memory[o]
     teller = int(np.flatnonzero(f.group >= 0)[0])
     mates = set(hour.groups[f.group[teller]]) - {teller}
-    follow(hour, [(o, teller, -1, 9)])
+    follow(hour, [(o, teller, 5, 9)])
     assert mates and told > 0
     share = hour.settings.model.near_repeat.share
     for i in range(len(f)):
         part = 1 if i == teller else share if i in mates else 0
         assert f.memory[i].max() == pytest.approx(told * part)
+        assert f.memory_target[i].max() == (5 if part else -1)
+
+
+def test_dwellings_are_remembered_by_household(hour):
+    o, f = row_of(hour, "burglary_home"), hour.offenders
+    f.memory_place, f.memory, f.memory_target = -1, 0, -1
+    hour.constants.offences.clear[o] = 0
+    follow(hour, [(o, 0, 40, 9)])
+    assert hour.people.household[40] not in (-1, 40)
+    assert f.memory_target[0, f.memory[0].argmax()] == hour.people.household[40]
 
 
 def test_being_a_victim_frightens_oneself_most_then_the_household(hour):

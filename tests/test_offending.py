@@ -286,9 +286,10 @@ def test_the_weakest_memory_gives_way():
     place = np.array([[3, 8, 5, -1]], np.int32)
     memory = np.array([[0.5, 0.2, 0.9, 0.0]], np.float32)
     offence = np.array([[1, 1, 2, 0]], np.int16)
+    target = np.full((1, 4), -1, np.int32)
 
-    def remember(where, what, strength):
-        offending.remember(0, where, what, strength, place, memory, offence)
+    def remember(where, what, strength, whom=-1):
+        offending.remember(0, where, what, whom, strength, place, memory, offence, target)
         return [tuple(x) for x in zip(place[0].tolist(), offence[0].tolist(),
                                       memory[0].astype(float).round(3).tolist(), strict=True)]
 
@@ -299,6 +300,12 @@ def test_the_weakest_memory_gives_way():
     assert remember(3, 1, 0.7) == [(3, 1, 0.7), (12, 4, 1), third, (11, 4, 1)]
     assert remember(20, 0, 0.6) == [(3, 1, 0.7), (12, 4, 1), third, (11, 4, 1)], "too faint"
     assert remember(3, 9, 0.8)[0] == (3, 9, 0.8), "another offence there is another memory"
+    remember(3, 9, 0.9, whom=70)
+    assert target[0].tolist() == [70, -1, -1, -1], "the latest whom the act hit"
+    remember(3, 9, 0.4, whom=80)
+    assert target[0, 0] == 70 and memory[0, 0] == np.float32(0.9), "hearsay does not replace it"
+    remember(40, 2, 1.0, whom=90)
+    assert target[0, place[0].tolist().index(40)] == 90
 
 
 def test_a_success_draws_the_offender_back_and_next_door(hour):

@@ -22,7 +22,7 @@ from citysim.kernels.events import (
 from citysim.kernels.jit import kernel
 from citysim.kernels.offending import remember
 from citysim.kernels.people import DAY, EMPTY, HOME, OUT, OUT_WOMEN, OUT_YOUNG
-from citysim.kernels.places import HOUSEHOLD, LONE_WOMAN
+from citysim.kernels.places import EMPTY_DWELLING, HOUSEHOLD, LONE_WOMAN, NEGLECT, VEHICLE
 from citysim.kernels.random import uniform2
 
 
@@ -137,8 +137,8 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
               unit_place, unit_busy, x, y, recorded, foreign, trust_police, fear, victimised,
               household, household_first, household_size, household_at_home, at, status, anchors,
               group, stock, offender_person, perceived_risk, offender_group, group_start, groups,
-              memory_place, memory, memory_offence, memory_strength, released_at, crimes, arrests,
-              street):
+              memory_place, memory, memory_offence, memory_target, memory_strength, released_at,
+              crimes, arrests, street):
     """Report, call, response, clearance, arrest, memory and fear after each event.
 
     ``weight`` is the number of real offences that one simulated offence stands for. To ``chances``
@@ -194,11 +194,16 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
                         events[e, STEP] + detain_days[o] * steps_per_day)
         elif offender >= 0:
             perceived_risk[offender] *= np.float32(1.0 - law.ease)
-            remember(offender, s, o, memory_strength[o], memory_place, memory, memory_offence)
+            target = victim
+            if victim >= 0 and (form[o] == EMPTY_DWELLING or form[o] == VEHICLE
+                                or form[o] == NEGLECT):
+                target = np.int64(household[victim])
+            remember(offender, s, o, target, memory_strength[o], memory_place, memory,
+                     memory_offence, memory_target)
             g = offender_group[offender]
             if g >= 0:
                 for j in range(group_start[g], group_start[g + 1]):
                     mate = np.int64(groups[j])
                     if mate != offender:
-                        remember(mate, s, o, memory_strength[o] * law.share_memory, memory_place,
-                                 memory, memory_offence)
+                        remember(mate, s, o, target, memory_strength[o] * law.share_memory,
+                                 memory_place, memory, memory_offence, memory_target)

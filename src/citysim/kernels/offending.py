@@ -279,16 +279,24 @@ def fade_memories(memory, keep):
 
 
 @kernel
-def remember(i, place, offence, strength, memory_place, memory, memory_offence):
-    """A success takes the place of the weakest memory, or refreshes the same one."""
+def remember(i, place, offence, target, strength, memory_place, memory, memory_offence,
+             memory_target):
+    """A success takes the place of the weakest memory, or refreshes the same one.
+
+    ``target`` is whom it hit, a household or a person (-1 nobody); of one offence at one place
+    the latest is remembered, unless it is fainter than what is known already.
+    """
     weakest = 0
     for m in range(N_MEMORY):
         if memory_place[i, m] == place and memory_offence[i, m] == offence:
-            memory[i, m] = max(memory[i, m], strength)
+            if strength >= memory[i, m]:
+                memory_target[i, m] = target
+                memory[i, m] = strength
             return
         if memory[i, m] < memory[i, weakest]:
             weakest = m
     if memory[i, weakest] < strength:
         memory_place[i, weakest] = place
         memory_offence[i, weakest] = offence
+        memory_target[i, weakest] = target
         memory[i, weakest] = strength

@@ -1,4 +1,4 @@
-"""Who an offence hits: somebody actually there, by exposure and lasting proneness.
+"""Who an offence hits: somebody there, by exposure, lasting proneness and what offenders remember.
 
 All draws are addressed by place, offence, culprit and person, never by the order of events. Beside
 the victim that is drawn stands everybody's chance of being it, by cell of residents
@@ -11,6 +11,7 @@ import numpy as np
 
 from citysim.kernels.events import CULPRIT, OFFENCE, OFFENDER, PLACE, VICTIM
 from citysim.kernels.jit import kernel
+from citysim.kernels.offending import FORGOTTEN, N_MEMORY
 from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT
 from citysim.kernels.places import (
     CROWD,
@@ -50,7 +51,23 @@ def proneness(key, r, power):
 
 
 @kernel
-def walkers(s, lasting, power, culprit, passer_start, passers, moved, who, weight):
+def sought(i, s, o, memory_place, memory, memory_offence, memory_target, memory_own):
+    """Whom an offender comes back for: remembered target and factor on its weight; -1, 1 for none.
+
+    What a remembered place gains among places (:func:`citysim.kernels.offending.recall`), the
+    remembered target gains among those of the place: the offender knows the way in and what there
+    is (boost; Bernasco 2008; Johnson, Summers and Pease 2009).
+    """
+    if i >= 0:
+        for m in range(N_MEMORY):
+            if (memory_place[i, m] == s and memory_offence[i, m] == o
+                    and memory[i, m] >= FORGOTTEN):
+                return np.int64(memory_target[i, m]), 1.0 + memory_own[o] * memory[i, m]
+    return np.int64(-1), 1.0
+
+
+@kernel
+def walkers(s, lasting, power, culprit, known, passer_start, passers, moved, who, weight):
     """List who walks over a place in this step, each once, with weights; returns how many.
 
     ``passers`` lists for every place, person by person, the stored routes that cross it
@@ -66,13 +83,16 @@ def walkers(s, lasting, power, culprit, passer_start, passers, moved, who, weigh
         if trip // 5 == k or trip % 5 == k:
             who[n] = r
             weight[n] = proneness(lasting, r, power) if power > 0.0 else 1.0
+            if r == known[0]:
+                weight[n] *= known[1]
             n += 1
     return n
 
 
 @kernel
-def dwellers(s, form, female, culprit, lasting, power, exposure, day_outdoors, regular_start,
-             regulars, at, status, anchors, group, intoxication, aggression, who, weight):
+def dwellers(s, form, female, culprit, known, lasting, power, exposure, day_outdoors,
+             regular_start, regulars, at, status, anchors, group, intoxication, aggression, who,
+             weight):
     """List who is at a place and now and then outdoors, weighed by exposure; returns how many."""
     n = 0
     for j in range(regular_start[s], regular_start[s + 1]):
@@ -89,6 +109,8 @@ def dwellers(s, form, female, culprit, lasting, power, exposure, day_outdoors, r
             w *= aggression[r] * (exposure.sober_friction + intoxication[r] / 255.0)
         if power > 0.0:
             w *= proneness(lasting, r, power)
+        if r == known[0]:
+            w *= known[1]
         if w > 0.0:
             who[n] = r
             weight[n] = w
@@ -165,7 +187,7 @@ def spread_chances(walking, woman, n_walking, walker, walker_weight, n_there, dw
 
 
 @kernel
-def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_outdoors,
+def somebody(s, form, kind, female, culprit, known, key, lasting, power, exposure, day_outdoors,
              place_rows, seconds, stock, passer_start, passers, moved, regular_start, regulars,
              at, status, anchors, group, intoxication, aggression, cell, chance):
     """Somebody present on a place: a passer-by or one of those there, by time of exposure.
@@ -186,11 +208,11 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_
 
     listed = passer_start[s + 1] - passer_start[s] if women + men > 0.0 else 0
     walker, walker_weight = np.empty(listed, np.int64), np.empty(listed)
-    n_walking = 0 if listed == 0 else walkers(s, lasting, power, culprit, passer_start, passers,
-                                              moved, walker, walker_weight)
+    n_walking = 0 if listed == 0 else walkers(s, lasting, power, culprit, known, passer_start,
+                                              passers, moved, walker, walker_weight)
     listed = regular_start[s + 1] - regular_start[s]
     dweller, dweller_weight = np.empty(listed, np.int64), np.empty(listed)
-    n_there = dwellers(s, form, female, culprit, lasting, power, exposure, day_outdoors,
+    n_there = dwellers(s, form, female, culprit, known, lasting, power, exposure, day_outdoors,
                        regular_start, regulars, at, status, anchors, group, intoxication,
                        aggression, dweller, dweller_weight)
     if n_walking + n_there > 0:
@@ -209,12 +231,12 @@ def somebody(s, form, kind, female, culprit, key, lasting, power, exposure, day_
 
 
 @kernel
-def household_victim(event, form, key, lasting, exposure, own, first_household, at_home, first,
-                     size, cell, chance):
+def household_victim(event, form, known, key, lasting, exposure, own, first_household, at_home,
+                     first, size, cell, chance):
     """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular.
 
-    ``own`` is the culprit's household, which is spared. ``chance`` (cells) takes in the chances of
-    all households, by the cell of their first person.
+    ``own`` is the culprit's household, which is spared; ``known`` what :func:`sought` gives.
+    ``chance`` (cells) takes in the chances of all households, by the cell of their first person.
     """
     s = event[PLACE]
     o = event[OFFENCE]
@@ -233,6 +255,8 @@ def household_victim(event, form, key, lasting, exposure, own, first_household, 
             w *= proneness(lasting, h, exposure.proneness)
         if form == VEHICLE:
             w *= min(2.0, np.float64(size[h]))  # larger households own more vehicles
+        if h == known[0]:
+            w *= known[1]
         weight[h - lo] = w
         total += w
         t = -np.log(to_unit(draw2(key, h, address))) / w
@@ -251,7 +275,8 @@ def household_victim(event, form, key, lasting, exposure, own, first_household, 
 def find_victim(event, chance, form, female, exposure, day_outdoors, key, key_culprit, lasting,
                 place_rows, seconds, stock, passer_start, passers, moved, regular_start, regulars,
                 first_household, household_at_home, household_first, household_size, at, status,
-                anchors, group, household, intoxication, aggression, offender_person, role, cell):
+                anchors, group, household, intoxication, aggression, offender_person, role, cell,
+                memory_place, memory, memory_offence, memory_target, memory_own):
     """Fill in victim and culprit of an event; False when there is no target.
 
     ``chance`` (cells) becomes the chance of each cell of residents to hold the victim, given the
@@ -265,24 +290,26 @@ def find_victim(event, chance, form, female, exposure, day_outdoors, key, key_cu
     if event[OFFENDER] >= 0:
         culprit = np.int64(offender_person[event[OFFENDER]])
     elif f == FRICTION:
-        culprit = somebody(s, f, o, exposure.female_assailant, -1, key_culprit, lasting, 0.0,
-                           exposure, day_outdoors, place_rows, seconds, stock, passer_start,
-                           passers, moved, regular_start, regulars, at, status, anchors, group,
-                           intoxication, aggression, cell, chance)
+        culprit = somebody(s, f, o, exposure.female_assailant, -1, (np.int64(-1), 1.0),
+                           key_culprit, lasting, 0.0, exposure, day_outdoors, place_rows, seconds,
+                           stock, passer_start, passers, moved, regular_start, regulars, at,
+                           status, anchors, group, intoxication, aggression, cell, chance)
         if culprit >= 0:
             event[OFFENDER] = role[culprit]
     event[CULPRIT] = culprit
+    known = sought(np.int64(event[OFFENDER]), s, o, memory_place, memory, memory_offence,
+                   memory_target, memory_own)
     chance[:] = 0.0
     target = True
     if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
-        victim = somebody(s, f, o, female[o], culprit, key, lasting, exposure.proneness, exposure,
-                          day_outdoors, place_rows, seconds, stock, passer_start, passers, moved,
-                          regular_start, regulars, at, status, anchors, group, intoxication,
-                          aggression, cell, chance)
+        victim = somebody(s, f, o, female[o], culprit, known, key, lasting, exposure.proneness,
+                          exposure, day_outdoors, place_rows, seconds, stock, passer_start,
+                          passers, moved, regular_start, regulars, at, status, anchors, group,
+                          intoxication, aggression, cell, chance)
         target = victim >= 0
     elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
         own = np.int64(household[culprit]) if culprit >= 0 else np.int64(-1)
-        h = household_victim(event, f, key, lasting, exposure, own, first_household,
+        h = household_victim(event, f, known, key, lasting, exposure, own, first_household,
                              household_at_home, household_first, household_size, cell, chance)
         victim = np.int64(household_first[h]) if h >= 0 else np.int64(-1)
         target = h >= 0 or f != EMPTY_DWELLING

@@ -197,7 +197,7 @@ def motivate(m) -> np.ndarray:
 
 def consequences(m) -> None:
     """Victims, reports, response, arrest, memory, fear; police stops of passers-by."""
-    r, p, h = m.recorder, m.people, m.households
+    r, p, h, f = m.recorder, m.people, m.households, m.offenders
     begin = m.first_event
     passers = m.world.passers
     if r.n_events > begin:
@@ -210,7 +210,8 @@ def consequences(m) -> None:
             m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
             m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
             h.first, h["size"], p.at, p.status, p.anchors, p.group, p.household, p.intoxication,
-            p.aggression, m.offenders.person, m.role, m.cell)
+            p.aggression, f.person, m.role, m.cell, f.memory_place, f.memory, f.memory_offence,
+            f.memory_target, m.constants.offences.memory_own)
         follow_up(m, begin, r.n_events)
     n_stops = int(m.counts[2])
     if n_stops:
@@ -245,7 +246,7 @@ def follow_up(m, begin: int, end: int) -> None:
         m.guardians.busy_minutes[units], s.x, s.y, s.recorded, p.foreign, p.trust_police,
         p.fear, p.victimised, p.household, h.first, h["size"], h.at_home, p.at, p.status,
         p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,
-        m.groups.items, f.memory_place, f.memory, f.memory_offence, o.memory,
+        m.groups.items, f.memory_place, f.memory, f.memory_offence, f.memory_target, o.memory,
         f.released_at, f.crimes, f.arrests, o.street)
     if m.settings.model.upkeep.enabled:
         damage = 1.0 - (1.0 - m.constants.ageing.damage) ** (1.0 / m.scale)
