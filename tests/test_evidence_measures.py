@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from citysim.config.errors import InputError
 from citysim.evidence.crimes import CityData, Crimes
 from citysim.evidence.measures import all_measures, take
-from citysim.evidence.measures.concentration import at_random, holding
+from citysim.evidence.measures.concentration import (
+    at_random,
+    holding,
+    top_share,
+    top_share_bounds,
+)
 from citysim.evidence.measures.journeys import fit_decay
 from citysim.evidence.measures.near_repeat import close_pairs, knox_table
 from citysim.evidence.measures.registry import measure
+from citysim.evidence.measures.victims import fit_shape, repeat_share
 from made_crimes import city, counted, people, places
 
 TEN = (5, 3, 1, 1, 0, 0, 0, 0, 0, 0)
@@ -211,6 +217,56 @@ def test_repeat_victims_by_person_and_household_in_the_last_year():
     assert "need a year" in short.note
 
 
+def hits(counts, unit="person", **rest):
+    """A year in which each person (of 30) or household (of two people) was hit so often."""
+    n = len(counts)
+    who = np.repeat(np.arange(n), counts)
+    folk = people(np.full(n, 30), household=np.arange(n) // (1 if unit == "person" else 2), **rest)
+    return city(np.zeros(len(who), int), time=np.full(len(who), 24.0), victim=who,
+                household=folk.household[who], people=folk)
+
+
+@pytest.mark.parametrize("shape", [0.05, 0.5])
+def test_repeats_at_a_rate_are_those_of_a_city_with_that_rate(shape):
+    """People of known proneness: a year with a quarter of the crime tells that of the full one."""
+    rng, n, rate = np.random.default_rng(4), 200_000, 0.08
+    prone = rng.gamma(shape, 1 / shape, n)
+    full, quarter = rng.poisson(rate * prone), rng.poisson(rate / 4 * prone)
+    share = (full > 1).sum() / (full > 0).sum()
+    found = take("repeat_victims", hits(quarter), {"rate": rate})
+    assert found.more["counted"] == pytest.approx((quarter > 1).sum() / (quarter > 0).sum())
+    assert found.more["counted"] < 0.75 * share, "the rate alone makes a difference"
+    assert found.value == pytest.approx(share, rel=0.08)
+    assert found.more["shape"] == pytest.approx(shape, rel=0.15)
+
+
+def test_the_shape_is_that_of_the_greatest_likelihood():
+    sm = pytest.importorskip("statsmodels.api")
+    counts = np.random.default_rng(5).negative_binomial(0.7, 0.6, 3000)
+    fitted = sm.NegativeBinomial(counts, np.ones(len(counts))).fit(disp=0)
+    assert fit_shape(counts) == pytest.approx(1 / fitted.params[1], rel=0.01)
+    assert np.isinf(fit_shape(np.array([0, 1] * 50))), "spread less than chance"
+    assert np.isnan(fit_shape(np.zeros(9, int)))
+
+
+def test_repeats_of_chance_alone_at_a_rate():
+    assert repeat_share(0.5, np.inf) == pytest.approx(1 - 0.5 * np.exp(-0.5) / (1 - np.exp(-0.5)))
+    assert repeat_share(0.5, 1e7) == pytest.approx(repeat_share(0.5, np.inf), rel=1e-5)
+    assert repeat_share(0.5, 0.1) > repeat_share(0.5, 1.0) > repeat_share(0.5, np.inf)
+
+
+def test_repeats_at_a_rate_count_whom_a_survey_asks():
+    """Children and who lives elsewhere are left out; households count whoever is hit."""
+    counts = np.array([2, 1, 1, 0, 0, 0, 0, 0])
+    found = take("repeat_victims", hits(counts, "household"), {"rate": 1.0, "unit": "household"})
+    assert found.more["mean"] == 1.0 and found.more["counted"] == 0.5
+    data = hits(counts)
+    data.people.age[0] = 15
+    assert take("repeat_victims", data, {"rate": 1.0}).more["mean"] == pytest.approx(2 / 7)
+    unknown = city([0], time=[24.0], victim=[1])
+    assert "people" in take("repeat_victims", unknown, {"rate": 1.0}).note
+
+
 def test_residents_hit_are_scaled_to_a_year():
     folk = people([20, 30, 70, 80], sexes=[0, 1, 1, 0, 0], others=1)
     data = city([0] * 4, victim=[0, 0, 2, 4], people=folk, days=182.5)
@@ -241,6 +297,26 @@ def test_worst_tenth_of_people_and_of_offenders():
     data = city(np.zeros(len(who), int), offender=who, people=folk)
     assert value("worst_offenders", data) == pytest.approx(0.9)  # two of twenty over 12
     assert value("worst_offenders", data, among="offenders") == pytest.approx(0.6)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.sampled_from([0.1, 0.3]))
+@settings(max_examples=60, deadline=None)
+def test_the_worst_share_lies_within_its_bounds(counts, share):
+    counts = np.array([*counts, 1])
+    for least in (0, 1) if counts.min() else (0,):
+        low, high = top_share_bounds(counts.sum(), len(counts), share, least)
+        assert low - 1e-9 <= top_share(counts, share) <= high + 1e-9
+
+
+@pytest.mark.parametrize(("total", "entries", "least"), [(37, 20, 0), (9, 20, 0), (37, 20, 1)])
+def test_the_bounds_of_the_worst_share_are_reached(total, entries, least):
+    low, high = top_share_bounds(total, entries, 0.1, least)
+    even = np.full(entries, total // entries)
+    even[:total % entries] += 1
+    one = np.full(entries, least)
+    one[0] += total - one.sum()
+    assert top_share(even, 0.1) == pytest.approx(low)
+    assert top_share(one, 0.1) == pytest.approx(high)
 
 
 def test_age_peak_goes_by_rate_not_by_number():

@@ -12,12 +12,13 @@ from citysim.config.ensembles import ensemble_of
 from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
 from citysim.evidence.city_year import PROGRAM, open_year, run_year, year_settings
+from citysim.evidence.crimes import Reading
 from citysim.evidence.facts import Part, Tolerance, load_facts, read_fact
 from citysim.evidence.measures import all_measures, take
-from citysim.evidence.verdicts import evaluate, interval, judge, tally
+from citysim.evidence.verdicts import evaluate, interval, judge, out_of_reach, tally
 from citysim.study.design import runs_of
 from citysim.study.store import Store
-from made_crimes import counted
+from made_crimes import city, counted, people
 
 RULE = Tolerance(inside=0.15, near=0.25, width=0.25)
 ENTRY = {"id": "made", "name": "Made", "measure": "segments_holding", "arguments": {"share": 0.5},
@@ -163,6 +164,32 @@ def test_a_kind_that_is_not_there_is_not_measurable():
     table = evaluate([fact(arguments={"offences": "dragons"})], counted((1, 2)))
     assert table.loc[0, "verdict"] == "not measurable"
     assert "dragons" in table.loc[0, "note"]
+
+
+def test_what_no_city_of_this_size_could_show_is_not_measurable():
+    """Four crimes by three of forty people: all on the worst tenth, whoever they are."""
+    folk = people(np.full(40, 30))
+    data = [city([0] * 4, offender=[0, 0, 1, k], people=folk, seed=k) for k in (2, 3)]
+    told = {"measure": "worst_offenders", "range": None}
+    table = evaluate([fact(value=0.66, arguments={"share": 0.1}, **told),
+                      fact(value=1.0, arguments={"share": 0.1}, **told),
+                      fact(value=0.66, arguments={"share": 0.05}, **told),
+                      fact(value=0.5, arguments={"share": 0.3, "among": "offenders"}, **told)],
+                     data)
+    assert table["verdict"].tolist() == ["not measurable", "inside", "inside", "inside"]
+    assert table["counted"].tolist() == [False, True, True, True]
+    assert "between 1 and 1 whatever they do (1 here)" in table.loc[0, "note"]
+    assert table.loc[0, "mean"] == 1.0 and np.isnan(table.loc[0, "off"])
+    assert tally(table).loc["check"].tolist() == [3, 0, 0, 1]
+
+
+def test_a_range_is_out_of_reach_when_all_of_it_is():
+    readings = [Reading(0.5, possible=(0.4, 0.8)), Reading(0.6, possible=(0.5, 0.9))]
+    assert not out_of_reach(readings, Part("", {}, low=0.1, high=0.4))
+    assert "between 0.4 and 0.9" in out_of_reach(readings, Part("", {}, low=0.1, high=0.39))
+    assert out_of_reach(readings, Part("", {}, low=0.91, high=0.99))
+    assert not out_of_reach([*readings, Reading(0.5)], Part("", {}, value=0.1))
+    assert not out_of_reach(readings, Part("", {}, one_of=("word",)))
 
 
 # --- the baseline year

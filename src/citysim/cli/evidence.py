@@ -223,7 +223,7 @@ def fact_rows(table) -> list[tuple[str, ...]]:
     for r in table.itertuples():
         name = f"{r.fact}: {r.part}" if r.part else r.fact
         known = r.verdict != "not measurable"
-        rows.append((name, "" if not known else r.word or f"{r.mean:.3g}",
+        rows.append((name, r.word or ("" if r.mean != r.mean else f"{r.mean:.3g}"),
                      "" if r.low != r.low else f"{r.low:.3g} to {r.high:.3g}", r.target,
                      r.verdict + ("" if r.counted or not known else " (not counted)"),
                      "" if r.off != r.off else f"{r.off:+.0%}", r.note))

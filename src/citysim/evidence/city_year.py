@@ -210,7 +210,8 @@ def _people(world: World, settings: Settings, minds: pd.DataFrame | None) -> Peo
                  for name in ("fear_after_dark", "odds_kept")}
     return People(
         n, people.age.astype(np.int64), people.sex.astype(np.int64),
-        people.anchors[:, 0].astype(np.int64), _habits(people.anchors, people.modes, places.venues),
+        people.anchors[:, 0].astype(np.int64), people.household.astype(np.int64),
+        _habits(people.anchors, people.modes, places.venues),
         afraid=settings.model.fear.afraid, **known)
 
 

@@ -105,6 +105,8 @@ class People:
         How many of the first rows are residents.
     age, sex, home
         Years; 0 man, 1 woman; row of the home place (of residents).
+    household
+        Row of the household, -1 for who has none here; ``None`` where it is not known.
     habits
         By name, whether a person has it.
     fear_after_dark, odds_kept
@@ -118,6 +120,7 @@ class People:
     age: np.ndarray
     sex: np.ndarray
     home: np.ndarray
+    household: np.ndarray | None = None
     habits: dict[str, np.ndarray] = field(default_factory=dict)
     fear_after_dark: np.ndarray | None = None
     odds_kept: np.ndarray | None = None
@@ -218,12 +221,16 @@ class Reading:
         What a reader should know, or why it is not measurable.
     more
         What else came out: curves, tables, the same for crimes placed at random.
+    possible
+        Least and greatest value that the measure can take with as many crimes and people as there
+        are, whatever they do; ``None`` where numbers alone set no narrower bounds.
     """
 
     value: float | str | None
     cases: int = 0
     note: str = ""
     more: dict[str, Any] = field(default_factory=dict)
+    possible: tuple[float, float] | None = None
 
     @property
     def measurable(self) -> bool:

@@ -2,7 +2,9 @@
 
 The verdict goes by the mean over seeds. A range: *inside* it, *near* within a share of its
 width beyond an end. A single value: *inside* and *near* by deviation as a share of the value.
-The shares stand in ``configs/evidence/board/tolerance.yaml`` and may be set by a fact.
+The shares stand in ``configs/evidence/board/tolerance.yaml`` and may be set by a fact. What was
+published cannot be missed, nor met, where the measure cannot take it with as many crimes and people
+as a city has (``Reading.possible``): that is *not measurable*.
 """
 
 from __future__ import annotations
@@ -111,9 +113,27 @@ def _row(fact: Fact, part: Part, runs: list[CityData]) -> dict[str, Any]:
     if not whole:
         return row
     row |= _over_seeds(whole, part, fact.tolerance)
+    reason = out_of_reach(whole, part)
+    if reason:
+        return row | {"verdict": NOT_MEASURABLE, "off": float("nan"),
+                      "seeds_inside": float("nan"), "note": reason}
     row["counted"] = (fact.status != "memory" and part.use not in (CONTEXT, "method")
                       and row["verdict"] != SHOWN)
     return row
+
+
+def out_of_reach(readings: Sequence[Reading], part: Part) -> str:
+    """Why numbers alone keep every reading from what was published; empty where they do not."""
+    low, high = (part.low, part.high) if part.value is None else (part.value, part.value)
+    bounds = [r.possible for r in readings]
+    if low is None or None in bounds:
+        return ""
+    least, most = min(b[0] for b in bounds), max(b[1] for b in bounds)
+    if high >= least - _EXACT and low <= most + _EXACT:
+        return ""
+    mean = float(np.mean([r.value for r in readings]))
+    return (f"with as many crimes and people as here it lies between {least:.3g} and {most:.3g} "
+            f"whatever they do ({mean:.3g} here); {readings[0].note}")
 
 
 def _over_seeds(readings: list[Reading], part: Part, tolerance: Tolerance) -> dict[str, Any]:

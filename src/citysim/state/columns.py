@@ -150,8 +150,8 @@ OFFENDERS = (
       default=-1),
     C("memory", "f4", "share", "strength of each memory", 0, 1, width=4),
     C("memory_offence", "i2", "index", "offence of each memory", width=4),
-    C("memory_target", "i4", "index", "whom each memory hit: household (dwellings, vehicles, "
-      "damage) or person; -1 nobody", -1, width=4, default=-1),
+    C("memory_target", "i4", "index", "household (dwellings, vehicles, damage) or person that each "
+      "memory hit; -1 nobody", -1, width=4, default=-1),
     C("released_at", "i4", "step", "step of release while detained"),
     C("crimes", "u2", "offences", "offences committed since the start"),
     C("arrests", "u2", "arrests", "arrests since the start"),

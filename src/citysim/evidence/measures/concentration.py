@@ -124,8 +124,34 @@ def top_share(counts: np.ndarray, share: float) -> float:
     """Share of the total that the worst ``share`` of entries hold; NaN when there is nothing."""
     if counts.sum() == 0:
         return float("nan")
-    n = max(1, round(share * len(counts)))
+    n = _worst(share, len(counts))
     return float(np.sort(counts)[::-1][:n].sum() / counts.sum())
+
+
+def _worst(share: float, entries: int) -> int:
+    return max(1, round(share * entries))
+
+
+def top_share_bounds(total: int, entries: int, share: float, least: int = 0
+                     ) -> tuple[float, float]:
+    """Least and greatest :func:`top_share` of whole numbers with this total.
+
+    Least where all have as nearly the same as whole crimes allow: ``total // entries`` each, one
+    more for ``total % entries`` of them. So where crimes are fewer than the worst share of people,
+    all of it lies on them whatever anybody does. Greatest where the others have ``least`` each.
+
+    Parameters
+    ----------
+    total, entries
+        Crimes, at least ``least`` per entry and at least one; people or places.
+    share
+        That counts as the worst.
+    least
+        What every entry has.
+    """
+    n = _worst(share, entries)
+    even, over = divmod(total, entries)
+    return (n * even + min(n, over)) / total, (total - least * (entries - n)) / total
 
 
 @measure("1", needs=("areas",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from citysim.evidence.crimes import CityData, Crimes, NotMeasurable, Reading
-from citysim.evidence.measures.concentration import top_share
+from citysim.evidence.measures.concentration import top_share, top_share_bounds
 from citysim.evidence.measures.registry import measure
 
 ADULT = 18
@@ -43,9 +43,11 @@ def worst_offenders(data, share=0.1, among="people", offences="all") -> Reading:
     crimes, n = known_offenders(data, offences), data.people.residents
     each = np.bincount(crimes.offender, minlength=n)[data.people.age[:n] >= YOUNGEST]
     active = each[each > 0]
-    return Reading(top_share(each if among == "people" else active, share), len(crimes),
+    asked, least = (each, 0) if among == "people" else (active, 1)
+    return Reading(top_share(asked, share), len(crimes),
                    f"{len(active)} offenders, {len(active) / len(each):.2%} of people, "
-                   f"{active.mean():.2f} crimes each")
+                   f"{active.mean():.2f} crimes each",
+                   possible=top_share_bounds(int(asked.sum()), len(asked), share, least))
 
 
 @measure("years", needs=("offender", "people"))

@@ -10,11 +10,18 @@ from citysim.evidence.measures.registry import measure, package
 DAYS_PER_YEAR = 365.0
 _YEAR_ENOUGH = 0.9  # of a year: shorter windows cannot show repeats within twelve months
 _HOURS = 24.0
+_ASKED = 16  # years: from this age on people are asked in a survey of victims
+_SPREAD = (-12.0, 12.0)  # log of the shape: from all crimes on one victim to chance alone
 
 
 @measure("share of victims", needs=("victim", "time", "days"))
-def repeat_victims(data, offences="all", unit="person") -> Reading:
+def repeat_victims(data, offences="all", unit="person", rate=None) -> Reading:
     """Share of a year's victims who are hit more than once by the same kinds within that year.
+
+    With ``rate`` the value is that share as it would be at another rate of crime. A negative
+    binomial is fitted by maximum likelihood to the counts of all persons or households, those never
+    hit included, and its mean is set to ``rate`` at the same shape (victims differ as much as
+    they do here). The share as counted stands in ``more["counted"]`` and in the note.
 
     Parameters
     ----------
@@ -22,6 +29,14 @@ def repeat_victims(data, offences="all", unit="person") -> Reading:
         Kinds of crime taken together.
     unit
         Who is hit: ``person`` or ``household`` (for dwellings, vehicles and damage).
+    rate
+        Crimes per resident from age 16 on, or per household, and year; ``None`` takes the city's
+        as it is. Needs people one by one.
+
+    Raises
+    ------
+    NotMeasurable
+        Without victims, in windows below a year, or where people are not known.
     """
     if data.days < _YEAR_ENOUGH * DAYS_PER_YEAR:
         raise NotMeasurable(f"{data.days:.0f} days; repeats within twelve months need a year")
@@ -34,7 +49,73 @@ def repeat_victims(data, offences="all", unit="person") -> Reading:
     times = np.unique(hit[hit >= 0], return_counts=True)[1]
     if not len(times):
         raise NotMeasurable("no victim of this kind")
-    return Reading(float((times > 1).mean()), len(times), f"{len(times)} victims")
+    counted = float((times > 1).mean())
+    if rate is None:
+        return Reading(counted, len(times), f"{len(times)} victims")
+    each = _hits_of_all(data, hit, unit)
+    shape = fit_shape(each)
+    return Reading(
+        repeat_share(rate, shape), len(times),
+        f"at {rate:.3g} a year per {unit}, here {each.mean():.3g}; as counted {counted:.3g} of "
+        f"{len(times)} victims; shape {shape:.3g}",
+        {"counted": counted, "mean": float(each.mean()), "shape": shape})
+
+
+def _hits_of_all(data: CityData, hit: np.ndarray, unit: str) -> np.ndarray:
+    """How often each resident who could be asked, or each household, was hit; int64."""
+    if data.people is None:
+        raise NotMeasurable("not known here: people one by one, so those never hit neither")
+    n = data.people.residents
+    if unit == "person":
+        asked = data.people.age[:n] >= _ASKED
+        return np.bincount(hit[(hit >= 0) & (hit < n)], minlength=n)[asked]
+    if data.people.household is None:
+        raise NotMeasurable("not known here: who lives in which household")
+    own = np.unique(data.people.household[:n])
+    own = own[own >= 0]
+    return np.bincount(hit[hit >= 0], minlength=own[-1] + 1)[own]
+
+
+def fit_shape(counts: np.ndarray) -> float:
+    """Shape of the negative binomial that fits counts best; infinite where chance explains them.
+
+    The smaller, the more victims differ. The mean that fits best is the mean of the counts. Where
+    counts spread no more than chance would have them, the likelihood grows without end and the
+    limit is Poisson.
+
+    Parameters
+    ----------
+    counts
+        Crimes per person or household, those with none included; int (n).
+
+    Returns
+    -------
+    float
+        Variance is mean + mean^2 / shape. NaN without crimes.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.stats import nbinom
+
+    mean = counts.mean()
+    if mean == 0.0:
+        return float("nan")
+    if counts.var() <= mean:
+        return float("inf")
+    times, people = np.unique(counts, return_counts=True)
+
+    def loss(log_shape):
+        shape = np.exp(log_shape)
+        return -float(people @ nbinom.logpmf(times, shape, shape / (shape + mean)))
+
+    return float(np.exp(minimize_scalar(loss, bounds=_SPREAD, method="bounded").x))
+
+
+def repeat_share(rate: float, shape: float) -> float:
+    """Share of victims hit more than once in a negative binomial (Poisson at infinite shape)."""
+    from scipy.stats import nbinom, poisson
+
+    law = poisson(rate) if np.isinf(shape) else nbinom(shape, shape / (shape + rate))
+    return float(law.sf(1) / law.sf(0))
 
 
 def _residents_hit(data: CityData, offences) -> np.ndarray:
