@@ -19,7 +19,7 @@ from citysim import CityModel, compose
 from citysim.kernels import events as ev
 from citysim.kernels import people, streams
 from citysim.kernels.random import stream_key
-from citysim.model import phases
+from citysim.model import phases, start
 from citysim.model.calendar import Calendar
 from citysim.model.simulate import record_of, simulate, tables_of
 from citysim.model.world import build_world
@@ -377,6 +377,16 @@ def check_opportunity(m, on):
     t = m.constants.target
     assert t.night_vehicle == t.disorder_feed == t.youth_feed == 0
     assert on.constants.target.youth_feed > 0
+
+
+def check_facilities(m, on):
+    """Only the background is left, and homes never had more."""
+    background = start.backgrounds(m.places, m.constants.offences, 1)
+    np.testing.assert_array_equal(m.attract, background)
+    changed = (on.attract != background).any(axis=0)
+    names = np.array(m.constants.offences.names)
+    assert set(names[~changed]) == {"burglary_home", "vehicle_theft", "theft_from_vehicle",
+                                    "domestic_abuse"}
 
 
 def check_night(m, on):

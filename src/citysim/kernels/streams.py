@@ -33,5 +33,6 @@ CONSULT = 26          # free
 UNITS = 27            # fractional patrol units
 CULPRIT = 28          # who the assailant is where friction turned to violence
 VISITS = 29           # when on its day a place is visited by directed patrols
+MANAGEMENT = 30       # how facilities are run
 
-N_STREAMS = 30
+N_STREAMS = 31

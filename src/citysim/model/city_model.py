@@ -19,6 +19,7 @@ from citysim.kernels.random import address, stream_keys, uniform
 from citysim.model import start
 from citysim.model.calendar import Calendar
 from citysim.model.constants import age_curve, read_constants
+from citysim.model.facilities import facility_factors
 from citysim.model.groups import Groups
 from citysim.model.phases import PHASES, close_day
 from citysim.model.recorder import Recorder
@@ -113,6 +114,10 @@ class CityModel(mesa.Model):
         d = settings.model.domestic
         self.households.abuse_norms = np.clip(d.tolerance + d.tolerance_sd * tolerance, 0, 1)
         self.attract = start.backgrounds(self.places, self.constants.offences, seed)
+        if settings.model.facilities.enabled:
+            self.attract *= facility_factors(
+                self.places, np.diff(self.world.passers.start), self.constants.offences,
+                settings.model.facilities.worst_fifth, seed)
         e = settings.model.efficacy
         n_districts = len(self.city.districts)
         count = np.maximum(1, np.bincount(self.places.district, minlength=n_districts))

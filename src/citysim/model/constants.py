@@ -32,6 +32,7 @@ class Offences:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     form: np.ndarray
+    facilities: tuple[str, ...]
     level: np.ndarray
     half: np.ndarray
     beta: np.ndarray
@@ -96,7 +97,8 @@ def read_offences(settings, scale: float) -> Offences:
     if not settings.model.domestic.enabled:
         level[form == HOUSEHOLD] = 0.0
     return Offences(
-        names=names, kinds=tuple(rows[name]["kind"] for name in names), form=form, level=level,
+        names=names, kinds=tuple(rows[name]["kind"] for name in names), form=form,
+        facilities=tuple(rows[name]["facilities"] for name in names), level=level,
         half=column("half"), beta=column("beta"),
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)),

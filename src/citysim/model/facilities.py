@@ -1,0 +1,106 @@
+"""Risky facilities: how shops, venues, stops, schools and parks are run, for good or ill.
+
+Of any set of like facilities a few have most of the crime (Eck, Clarke and Guerette 2007; the
+iron law of troublesome places, Wilcox and Eck 2011), because owners and staff manage them
+differently (Madensen and Eck 2008). So each facility draws once, for the whole run, how much
+crime it lets happen: lognormal, mean 1 over its kind, the same draw for all offences.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtri
+
+from citysim.kernels import streams
+from citysim.kernels.random import address
+from citysim.kernels.start import pair_uniforms
+
+WORST = 0.2  # the part of all facilities that the published shares are told for
+# The land use that each kind of facility is, and how many of them a place holds.
+KINDS = {
+    "retail": lambda places: places.shops,
+    "leisure": lambda places: places.venues,
+    "school": lambda places: places.pupils > 0,
+    "green": lambda places: places.green > 0,
+    "transit": lambda places: places.stop,
+}
+SHOPS = "retail"
+
+
+def spread_of(worst_fifth: float) -> float:
+    """Log standard deviation at which the worst fifth of a lognormal holds this share of it.
+
+    The share is Phi(spread - 0.84); a fifth that holds a fifth differs in nothing.
+    """
+    return float(ndtri(worst_fifth) - ndtri(WORST))
+
+
+def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
+                     seed: int) -> np.ndarray:
+    """Factor of every place's opportunities by how the facilities on it are run.
+
+    Facilities count by their share of the place's land use, the rest of the place stays as it
+    is; what happens in shops only (``facilities: shops``) follows the shops alone.
+
+    Parameters
+    ----------
+    places
+        Table of places.
+    footfall
+        Routes that cross each place, ``(places,)``: what facilities are weighted by where their
+        mean is set to 1.
+    offences
+        The offence table; ``sigma`` is the spread that its places have already.
+    worst_fifth
+        Share of the crime at like facilities that the worst fifth of them has, 0.2 to 1.
+    seed
+        Seed of the run.
+
+    Returns
+    -------
+    float32 (places, offences), positive.
+    """
+    # What is published is all that lasts; the surroundings' part of it is the background's.
+    spread = np.sqrt(np.maximum(spread_of(worst_fifth)**2 - offences.sigma**2, 0.0))
+    factor = np.ones((len(places), len(offences.names)))
+    where = np.array(offences.facilities)
+    for k, (use, count) in enumerate(KINDS.items()):
+        share = places[use].astype(float)
+        run = management(np.asarray(count(places), np.int64), share * footfall, spread,
+                         address(seed, streams.MANAGEMENT, k))
+        factor += np.where(where == "all", share[:, None] * (run - 1), 0.0)
+        if use == SHOPS:
+            factor[:, where == "shops"] = run[:, where == "shops"]
+    return factor.astype(np.float32)
+
+
+def management(count: np.ndarray, weight: np.ndarray, spread: np.ndarray, key) -> np.ndarray:
+    """How the facilities of one kind are run, as the mean of those on each place.
+
+    Parameters
+    ----------
+    count
+        Facilities on each place, int64 ``(places,)``.
+    weight
+        What they attract, ``(places,)``: over places weighted so the mean is 1.
+    spread
+        Log standard deviation over single facilities, ``(offences,)``.
+    key
+        Address of the draws; a facility's own is its place and its number there.
+
+    Returns
+    -------
+    float64 (places, offences), 1 where a place has none.
+    """
+    place = np.repeat(np.arange(len(count)), count)
+    number = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
+    z = ndtri(pair_uniforms(key, place, number))
+    some = count > 0
+    run = np.ones((len(count), len(spread)))
+    for o, s in enumerate(spread):
+        sums = np.bincount(place, np.exp(s * z - 0.5 * s**2), len(count))
+        run[some, o] = sums[some] / count[some]
+    weight = weight * some
+    if weight.sum() > 0:
+        run[some] /= np.average(run, axis=0, weights=weight)
+    return run
