@@ -133,6 +133,16 @@ def stir(lo, hi, key, hours, drive, person, active, propensity, memory, stirred)
 
 
 @kernel
+def urge(i, where, hours, drive, propensity, memory, perceived_risk):
+    """Chance that offender ``i``, active and free, is motivated now, being at anchor ``where``."""
+    fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
+    rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
+    factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
+    risk = np.exp(-drive.arrest_weight * perceived_risk[i])
+    return rate * factor * risk
+
+
+@kernel
 def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perceived_risk, at,
              status, motivated):
     """List who of offenders ``lo`` to ``hi - 1`` is motivated, where they are now.
@@ -147,15 +157,38 @@ def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perc
     for j in range(lo, last):
         i = motivated[j]
         r = ROW(person[i])
-        fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
-        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
-        where = at[r]
-        factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
-        risk = np.exp(-drive.arrest_weight * perceived_risk[i])
-        if status[r] == 0 and uniform(key, r) < rate * factor * risk:
+        chance = urge(i, at[r], hours, drive, propensity, memory, perceived_risk)
+        if status[r] == 0 and uniform(key, r) < chance:
             motivated[n] = i
             n += 1
     return n - lo
+
+
+@kernel
+def worths(i, stamp, drive, person, haunts, memory_place, memory, memory_offence, at, anchors,
+           hops, route, routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near,
+           places, worth, mark, candidate_weight):
+    """What offender ``i`` knows of and what it is worth to the offender now.
+
+    Fills ``places`` and ``worth`` (places known, offences); returns how many places and the sum
+    of their worths. ``stamp`` must not have been used with ``mark`` before.
+    """
+    r = np.int64(person[i])
+    here = np.int64(anchors[r, at[r]])
+    n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
+                   memory, neighbour_start, neighbours, places, candidate_weight, mark, stamp)
+    total_worth = 0.0
+    for c in range(n):
+        s = places[c]
+        away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
+        reach = candidate_weight[c] * np.exp(-away / drive.effort)
+        for o in range(value.shape[1]):
+            w = value[s, o] * reach
+            worth[c, o] = w
+            total_worth += w
+    total_worth += recall(i, n, places, memory_place, memory, memory_offence, memory_own,
+                          memory_near, neighbour_start, neighbours, worth)
+    return n, total_worth
 
 
 @kernel
@@ -183,22 +216,12 @@ def weigh(lo, hi, motivated, step, key_act, key_target, drive, person, haunts, m
     for j in range(lo, hi):
         i = np.int64(motivated[j])
         r = np.int64(person[i])
-        here = np.int64(anchors[r, at[r]])
         stamp = np.int64(step) * np.int64(person.size) + i + 1
         places, worth = candidate[j], expected[j]
-        n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
-                       memory, neighbour_start, neighbours, places, candidate_weight, mark, stamp)
-        total_worth = 0.0
-        for c in range(n):
-            s = places[c]
-            away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
-            reach = candidate_weight[c] * np.exp(-away / drive.effort)
-            for o in range(value.shape[1]):
-                w = value[s, o] * reach
-                worth[c, o] = w
-                total_worth += w
-        total_worth += recall(i, n, places, memory_place, memory, memory_offence, memory_own,
-                              memory_near, neighbour_start, neighbours, worth)
+        n, total_worth = worths(i, stamp, drive, person, haunts, memory_place, memory,
+                                memory_offence, at, anchors, hops, route, routes, neighbour_start,
+                                neighbours, x, y, value, memory_own, memory_near, places, worth,
+                                mark, candidate_weight)
         chosen[j] = -1
         chosen[j, 0] = n if total_worth > 0.0 else 0
         if total_worth <= 0.0:

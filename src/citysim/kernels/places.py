@@ -177,6 +177,16 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
 
 
 @kernel
+def friction_at(s, offence, level, beta, target, hours, weigh, friction, company, certainty,
+                attract):
+    """Expected assaults out of friction on place ``s``, where there is company, in this step."""
+    n = company[s]
+    heat = weigh * friction[s] / FRICTION_SCALE + target.friction_base * n
+    return (level * hours * attract[s, offence] * heat
+            * n / (n + target.friction_crowd) * np.exp(-beta * certainty[s]))
+
+
+@kernel
 def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, friction, company,
               certainty, attract, hazard, total, events, n_events, limit):
     """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
@@ -187,12 +197,10 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, fri
     number is added to ``hazard`` and ``total``.
     """
     for s in range(lo, hi):
-        n = company[s]
-        if n <= 0.0:
+        if company[s] <= 0.0:
             continue
-        heat = weigh * friction[s] / FRICTION_SCALE + target.friction_base * n
-        expected = (level * hours * attract[s, offence] * heat
-                    * n / (n + target.friction_crowd) * np.exp(-beta * certainty[s]))
+        expected = friction_at(s, offence, level, beta, target, hours, weigh, friction, company,
+                               certainty, attract)
         hazard[s, offence] += expected
         total[offence] += expected
         u = uniform(key, s)

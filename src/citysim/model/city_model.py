@@ -60,6 +60,9 @@ class CityModel(mesa.Model):
         The quantities that policies move, and their delivery.
     recorder
         What the run keeps for its measures.
+    after
+        What looks at the model right after a phase, by the phase's name; it must change nothing.
+        Empty in ordinary runs.
     """
 
     def __init__(self, settings, seed: int = 1, policies=(), world: World | None = None,
@@ -76,6 +79,7 @@ class CityModel(mesa.Model):
         self.constants = read_constants(settings, self.scale, settings.step_hours)
         self.step_index, self.keys_are_of = 0, None
         self.phase_seconds = dict.fromkeys((name for name, _ in PHASES), 0.0)
+        self.after = {}
         self._start_tables()
         self._start_scratch()
         tables = {"places": self.places, "people": self.people, "households": self.households,
@@ -222,6 +226,8 @@ class CityModel(mesa.Model):
                 self.step_hazard = float(self.recorder.total.sum())
             phase(self)
             self.phase_seconds[name] += time.perf_counter() - begin
+            if name in self.after:
+                self.after[name](self)
         if self.collecting:
             self.datacollector.collect(self)
         self.step_index += 1
