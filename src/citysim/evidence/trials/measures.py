@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from citysim.config.errors import InputError, closest_match
+from citysim.evidence.trials.persons import Expected, chance_of_arrest
 from citysim.evidence.trials.schema import Outcome
 from citysim.kernels import events as ev
 from citysim.kernels.places import HOUSEHOLD
@@ -89,8 +90,9 @@ class Totals:
     value
         float64 by row of the measure's table: counts, sums, or means over the days.
     expected
-        For crime at places the summed hazards of the same offences and hours (true crime,
-        whatever is counted), else ``None``.
+        Summed hazards of the same offences and hours, else ``None``: of crime at places (true
+        crime, whatever is counted), and of offences and arrests of the people watched, NaN for
+        all others.
     days
         Days of the period.
     """
@@ -147,10 +149,13 @@ class Watch:
         A :class:`citysim.model.city_model.CityModel`.
     outcomes
         By name.
+    people
+        Rows of the people whose own offences and arrests are to be expected too, none by default.
     """
 
     model: object
     outcomes: Mapping[str, Outcome]
+    people: np.ndarray | None = None
     masks: dict[str, np.ndarray] = field(init=False)
     offences: dict[str, np.ndarray] = field(init=False)
 
@@ -169,10 +174,15 @@ class Watch:
         first, steps = m.step_index, days * m.calendar.steps_per_day
         keys = {name: mask.tobytes() for name, mask in self.masks.items()
                 if MEASURES[self.outcomes[name].measure].form == "events"}
-        hazards = {key: _Hazard(np.frombuffer(key, bool), m.recorder.hazard.shape)
-                   for key in set(keys.values())}
+        persons = self._expected()
+        hazards = {(key, about): _Hazard(np.frombuffer(key, bool), source.hazard)
+                   for key in set(keys.values())
+                   for about, source in (("places", m.recorder), ("people", persons))
+                   if source is not None}
         begun = {name: np.array(kind.read(m), "f8") for name, kind in self._of("sum")}
         means = {name: np.zeros(len(kind.read(m))) for name, kind in self._of("mean")}
+        if persons is not None:
+            m.after["offenders"] = persons
         for step in range(steps):
             for hazard in hazards.values():
                 hazard.before(m)
@@ -181,13 +191,15 @@ class Watch:
                 for name, kind in self._of("mean"):
                     means[name] += kind.read(m)
         for hazard in hazards.values():
-            hazard.close(m)
+            hazard.close()
+        m.after.clear()
         found = {name: Totals(total / days, None, days) for name, total in means.items()}
         found |= {name: Totals(MEASURES[self.outcomes[name].measure].read(m) - start, None, days)
                   for name, start in begun.items()}
         happened = events_between(m, first)
         for name, key in keys.items():
-            found[name] = self._counted(name, happened, hazards[key].sum, days)
+            hazard = hazards.get((key, MEASURES[self.outcomes[name].measure].table))
+            found[name] = self._counted(name, happened, hazard, days)
         return {name: self._there(name, found[name]) for name in self.outcomes}
 
     def _there(self, name: str, totals: Totals) -> Totals:
@@ -201,12 +213,19 @@ class Watch:
         expected = None if totals.expected is None else np.where(here, totals.expected, 0.0)
         return Totals(np.where(here, totals.value, 0.0), expected, totals.days)
 
+    def _expected(self) -> Expected | None:
+        """What adds up expectations of the people watched, where an outcome is about them."""
+        wanted = any(MEASURES[o.measure].read[0] == ev.CULPRIT for o in self.outcomes.values()
+                     if MEASURES[o.measure].form == "events")
+        return Expected(self.model, self.people) if wanted and self.people is not None else None
+
     def _of(self, form: str):
         return [(name, MEASURES[o.measure]) for name, o in self.outcomes.items()
                 if MEASURES[o.measure].form == form]
 
-    def _counted(self, name: str, happened: np.ndarray, hazard: np.ndarray, days: int) -> Totals:
-        """Events of one outcome by row, and their expectation where rows are places."""
+    def _counted(self, name: str, happened: np.ndarray, hazard: _Hazard | None,
+                 days: int) -> Totals:
+        """Events of one outcome by row, and their expectation where there is one."""
         m, outcome = self.model, self.outcomes[name]
         kind = MEASURES[outcome.measure]
         column, flag = kind.read
@@ -221,11 +240,13 @@ class Watch:
         size = len(m.places) if kind.table == "places" else len(m.people)
         chosen = happened[keep, column]
         value = np.bincount(chosen[chosen >= 0], minlength=size).astype("f8")
-        if kind.table != "places":
+        if hazard is None or column == ev.VICTIM:
             return Totals(value, None, days)
-        expected = hazard[:, rows].sum(axis=1)
-        if not self.masks[name].all() and self._at_home(rows):
-            expected = np.full(size, np.nan)  # a day's expectation is booked at midnight
+        weight = chance_of_arrest(m)[rows] if flag == ev.CLEARED else np.ones(len(rows))
+        expected = np.full(size, np.nan)  # a day's expectation is booked at midnight
+        if self.masks[name].all() or not self._at_home(rows):
+            expected[slice(None) if kind.table == "places" else self.people] = \
+                hazard.sum[:, rows] @ weight
         return Totals(value, expected, days)
 
     def _at_home(self, rows: np.ndarray) -> bool:
@@ -234,26 +255,32 @@ class Watch:
 
 
 class _Hazard:
-    """Expected offences by place, added up over chosen hours of the week.
+    """Expected offences by row, added up over chosen hours of the week.
 
-    The recorder's sums only grow, so it is enough to look when chosen hours begin and end.
+    Parameters
+    ----------
+    mask
+        Which hours of the week are chosen, bool (168).
+    grown
+        float64 (rows, offences), kept by somebody else: sums that only grow, so that it is enough
+        to look when chosen hours begin and end.
     """
 
-    def __init__(self, mask: np.ndarray, shape: tuple[int, int]):
-        self.mask, self.sum, self.start = mask, np.zeros(shape), None
+    def __init__(self, mask: np.ndarray, grown: np.ndarray):
+        self.mask, self.grown, self.sum, self.start = mask, grown, np.zeros(grown.shape), None
 
     def before(self, m) -> None:
         """Called before each step."""
         wanted = self.mask[m.calendar.hour_of_week(m.step_index)]
         if wanted and self.start is None:
-            self.start = m.recorder.hazard.copy()
+            self.start = self.grown.copy()
         elif not wanted:
-            self.close(m)
+            self.close()
 
-    def close(self, m) -> None:
+    def close(self) -> None:
         """Take in the hours since they began."""
         if self.start is not None:
-            self.sum += m.recorder.hazard - self.start
+            self.sum += self.grown - self.start
             self.start = None
 
 

@@ -28,7 +28,8 @@ def pooled(trial: Trial, estimates: pd.DataFrame) -> pd.DataFrame:
         ``trial_high`` the ends that a single trial reports on average, ``significant`` the share
         of seeds whose interval leaves zero out. ``counts`` and ``hazards`` (with ``_low``,
         ``_high``) are the precise effect in per cent of all seeds together at the entry's level;
-        ``change`` is the precise change per unit (counts) or of the mean, with its interval.
+        ``change`` is the precise change per unit or of the mean, with its interval: of hazards
+        where what is counted is what they are of (true crime), else of counts.
         ``quotient`` is the median weighted displacement quotient of the trials,
         ``moved`` the change in the ring per offence prevented among the treated.
         ``saving`` is how many times more runs independent seeds would take for the same
@@ -45,7 +46,8 @@ def pooled(trial: Trial, estimates: pd.DataFrame) -> pd.DataFrame:
             elif basis == "quotient":
                 row["quotient"] = float(part["change"].median())
             else:
-                row |= _precise(basis, part, level)
+                true = trial.outcomes[key[0]].counted == "true"
+                row |= _precise(basis, part, level, basis == "counts" or true)
         rows.append(row)
     table = pd.DataFrame(rows)
     table["moved"] = [_moved(trial, estimates, row) for row in rows]
@@ -141,12 +143,13 @@ def _single(part: pd.DataFrame) -> dict:
     return out
 
 
-def _precise(basis: str, part: pd.DataFrame, level: float) -> dict:
+def _precise(basis: str, part: pd.DataFrame, level: float, per_unit: bool) -> dict:
+    """The precise effect of all seeds on one basis; ``per_unit`` gives its change there too."""
     treated, untreated = (part[c].to_numpy("f8") for c in ("treated", "untreated"))
     middle, low, high = ratio_of_sums(treated, untreated, level)
     out = {basis: middle, f"{basis}_low": low, f"{basis}_high": high,
            f"{basis}_saving": _saving(treated, untreated)}
-    if basis == "counts":
+    if per_unit:
         change, n = part["change"].to_numpy("f8"), len(part)
         half = student.ppf(0.5 + level / 200, n - 1) * change.std(ddof=1) / math.sqrt(n) \
             if n > 1 else math.nan

@@ -34,8 +34,8 @@ UNITS = pa.schema([
     ("untreated_hazard", pa.float64()), ("size", pa.float64()), ("days", pa.float64())])
 """Columns of the table ``units``. ``count`` is the outcome in the trial run (a count, a sum or a
 mean over the unit's ``size`` rows), ``asked`` what the trial itself learns of it (a survey's mean),
-``hazard`` its expectation where there is one; ``untreated`` is the same unit in the run without
-treatment. In the baseline both runs are one."""
+``hazard`` its expectation where there is one (of people, for those who are ever treated);
+``untreated`` is the same unit in the run without treatment. In the baseline both runs are one."""
 
 SURVEY = 1 << 20  # of the purposes that trials draw for: one for each wave
 CITY_SEED = 16  # one for each replication of a city
@@ -107,15 +107,20 @@ def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None
     treated, untreated = (_branched(
         warm, settings, handed_out(trial, arms, units, settings.policies, tables), world, seed)
         for arms in (lots.arm[mine], control))
-    ours, theirs = (_watched(trial, model) for model in (treated, untreated)) \
-        if treated is not untreated else [_watched(trial, treated)] * 2
+    people = None
+    if units.table == "people":  # the effect is on the treated: nobody else need be expected of
+        unit, ever = units.labels(len(warm.people)), (lots.arm != control).any(axis=1)
+        people = np.flatnonzero((unit >= 0) & ever[unit])
+    ours, theirs = (_watched(trial, model, people) for model in (treated, untreated)) \
+        if treated is not untreated else [_watched(trial, treated, people)] * 2
     done = _Run(baseline, ours, theirs)
     return _rows(trial, units, lots, mine, done, warm, seed)
 
 
-def _watched(trial: Trial, model: CityModel) -> dict[str, dict[str, Totals]]:
-    """Step a model through the periods of the trial."""
-    return {name: Watch(model, trial.outcomes).run(days)
+def _watched(trial: Trial, model: CityModel, people: np.ndarray | None) \
+        -> dict[str, dict[str, Totals]]:
+    """Step a model through the periods of the trial; ``people`` are those ever treated."""
+    return {name: Watch(model, trial.outcomes, people).run(days)
             for name, days in _periods(trial).items()}
 
 
