@@ -207,12 +207,18 @@ class Published(Strict):
 
 
 class Quick(Strict):
-    """Most days and seeds, and replications of whole cities, when only a quick look is wanted."""
+    """Most days, seeds, units and replications of cities when only a quick look is wanted.
+
+    ``scale`` is the share of the city's people that is then simulated; ``number`` the most units.
+    Both are for trials of people that need their length, not their size.
+    """
 
     baseline: Days = 28
     days: SomeDays = 56
     follow_up: Days = 56
     cities: Annotated[int, Field(ge=2)] = 4
+    number: Annotated[int, Field(ge=2)] | None = None
+    scale: Annotated[float, Field(gt=0, le=1)] | None = None
     seeds: Annotated[int, Field(ge=1)] = 2
 
 
@@ -247,10 +253,11 @@ class Trial(Strict):
             "baseline": min(now.baseline, most.baseline),
             "days": max(1, min(now.days, most.days) // windows) * windows,
             "follow_up": min(now.follow_up, most.follow_up)})
-        units = self.units
-        if units.kind == "city":
-            units = units.model_copy(update={"number": min(units.number, most.cities)})
+        number = most.cities if self.units.kind == "city" else most.number or self.units.number
+        units = self.units.model_copy(update={"number": min(self.units.number, number)})
+        scale = {} if most.scale is None else {"scale": most.scale}
         return self.model_copy(update={"timing": timing, "units": units,
+                                       "set": {**self.set, **scale},
                                        "seeds": min(self.seeds, most.seeds)})
 
     @property
