@@ -127,3 +127,11 @@ def test_a_quick_look_is_shorter_and_still_a_trial(name):
 
 def test_yaml_reads_true_as_a_word():
     assert parse_trial(changed("outcomes.crime.counted", True)).outcomes["crime"].counted == "true"
+
+
+def test_a_quick_trial_of_people_keeps_its_length_in_a_smaller_city():
+    trial = load_trial("becoming_a_man")
+    quick = trial.quickened()
+    assert quick.timing.days == trial.timing.days
+    assert quick.units.number == trial.quick.number < trial.units.number
+    assert quick.set["scale"] == trial.quick.scale and "scale" not in trial.set
