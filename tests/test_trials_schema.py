@@ -73,6 +73,7 @@ def test_no_effect_of_a_study_reaches_the_model():
     ("units.kind", "street", "units.kind"),
     ("units.number", 1, "number"),
     ("units.radius", 50, "radius goes with"),
+    ("units.judged", "whole", "judged as a whole"),
     ("units.eligible", {"table": "people"}, "chosen from table places"),
     ("units.eligible", {"table": "places", "rank_by": "recordd"}, "did you mean 'recorded'"),
     ("assignment", {"kind": "blocked"}, "goes with blocks"),

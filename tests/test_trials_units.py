@@ -53,6 +53,22 @@ def test_spacing_and_clusters_do_not_touch(tables, recorded):
     assert (np.bincount(units.labels(len(p))[rows]) == [len(r) for r in units.rows]).all()
 
 
+def test_a_cluster_can_be_judged_as_a_whole(tables, recorded):
+    units = {"kind": "clusters", "radius": 120, "number": 5, "spacing": 250,
+             "eligible": {"table": "places", "rank_by": "lighting", "order": "low"}}
+    lamps = tables["places"].lighting.copy()
+    means = {}
+    for judged in ("centre", "whole"):
+        found = find_units(trial({**units, "judged": judged}), tables, recorded, 3)
+        means[judged] = [lamps[rows].mean() for rows in found.rows]
+    assert np.mean(means["whole"]) < np.mean(means["centre"])  # dark areas, not dark spots
+    p = tables["places"]
+    here = np.column_stack((p.x, p.y)).astype(float)
+    near = np.hypot(*(here[:, None] - here[None]).transpose(2, 0, 1)) <= 120
+    assert means["whole"][0] == pytest.approx(np.min(near @ lamps / near.sum(axis=1)), abs=1e-6)
+    assert (tables["places"].lighting == lamps).all()
+
+
 def test_venues_areas_and_people(tables, recorded):
     venues = find_units(trial({"kind": "venues", "radius": 40, "number": 10}), tables, recorded, 1)
     assert all(tables["places"].venues[rows].max() >= 1 for rows in venues.rows)

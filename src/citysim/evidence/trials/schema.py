@@ -38,7 +38,8 @@ class UnitKeys(Strict):
     squares of ``grid`` metres, ``people`` persons, ``city`` whole cities: replications of the
     city with luck of their own. ``eligible`` is a target as policies have it, its ``recorded``
     the crime recorded in the baseline; ``pick`` takes the first ``number`` of the eligible in
-    order of rank, or draws among them. ``spacing`` keeps units apart.
+    order of rank, or draws among them. ``spacing`` keeps units apart. ``judged`` says whether
+    ``eligible`` looks at the centre of a cluster alone or at the mean over all its places.
     """
 
     kind: Literal["places", "clusters", "venues", "areas", "people", "city"]
@@ -48,6 +49,7 @@ class UnitKeys(Strict):
     radius: Metres | None = None
     grid: Metres | None = None
     spacing: Annotated[float, Field(ge=0)] = 0.0
+    judged: Literal["centre", "whole"] = "centre"
     min_places: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
@@ -57,6 +59,8 @@ class UnitKeys(Strict):
             raise ValueError(f"units of kind {self.kind} need a radius in metres")
         if not around and self.radius is not None:
             raise ValueError("a radius goes with clusters or venues")
+        if self.judged == "whole" and not around:
+            raise ValueError("units judged as a whole are clusters or venues")
         if self.grid is not None and self.kind != "areas":
             raise ValueError("a grid goes with areas")
         table = "people" if self.kind == "people" else "places"

@@ -79,6 +79,8 @@ def find_units(trial: Trial, tables: dict[str, Table], recorded: np.ndarray, see
     if keys.kind == "city":
         return Units("places", [np.arange(len(places))] * keys.number)
     target = keys.eligible or (_WITH_VENUES if keys.kind == "venues" else None)
+    if keys.judged == "whole" and target is not None:
+        tables["places"] = _smoothed(places, target, keys.radius)
     table = "people" if keys.kind == "people" else "places"
     rows = _eligible(target, tables, table, seed, scale)
     if keys.kind == "people":
@@ -124,6 +126,22 @@ def _eligible(target: Target | None, tables, table: str, seed: int, scale: float
         return choice.rows
     real = scale if table == "people" else 1.0
     return choice.rows[:max(0, round(choice.wanted * real))]
+
+
+def _smoothed(places: Table, target: Target, radius: float) -> Table:
+    """Places with the means over all within ``radius`` metres in the columns a target looks at.
+
+    Only columns of decimals: a count or a code stays that of the place itself.
+    """
+    ranks = target.rank_by or ()
+    named = {c.column for c in target.filter} | ({ranks} if isinstance(ranks, str) else {*ranks})
+    tree = cKDTree(np.column_stack((places.x, places.y)).astype("f8"))
+    near = tree.query_ball_point(tree.data, radius)
+    found = places.copy()
+    for name in named:
+        if name in places and places[name].dtype.kind == "f":
+            found[name] = [places[name][rows].mean() for rows in near]
+    return found
 
 
 def _picked(rows: np.ndarray, keys, seed: int) -> np.ndarray:
