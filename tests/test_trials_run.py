@@ -123,6 +123,9 @@ def test_watch_agrees_with_the_record(town, town_settings, town_world):
     assert totals["all"].value.sum() == chosen.sum() > 100
     assert totals["all"].expected == pytest.approx(
         record.hazard[:, record.select("all")].sum(axis=1))
+    columns, recorded = record.select("all"), record.told()[:, 1]
+    assert totals["recorded"].expected == pytest.approx(
+        (record.hazard * recorded)[:, columns].sum(axis=1))  # not the mix of what happened
     assert totals["recorded"].value.sum() == (chosen & (record.events[:, ev.RECORDED] == 1)).sum()
     assert totals["night"].value.sum() + totals["day"].value.sum() == chosen.sum()
     known = chosen & (record.events[:, ev.VICTIM] >= 0)

@@ -76,7 +76,7 @@ def record_of(model: CityModel) -> Record:
     hour = ((events[:, ev.STEP] * model.settings.step_hours).astype(np.int64) + start) % 168
     return Record(
         events=events, hour_of_week=hour, hazard=r.hazard, hourly=r.hourly,
-        chances=r.chances, configured=_configured_shares(model.constants),
+        chances=r.chances, configured=configured_shares(model.constants),
         victim_chances=r.victim_chances, daily=r.daily, months=r.months,
         offences=model.constants.offences.names, kinds=model.constants.offences.kinds,
         in_total=model.constants.offences.in_total,
@@ -88,7 +88,7 @@ def record_of(model: CityModel) -> Record:
         maintenance_hours=model.settings.model.observation.maintenance_hours)
 
 
-def _configured_shares(constants) -> np.ndarray:
+def configured_shares(constants) -> np.ndarray:
     """Shares of each offence reported and recorded at middling trust, float64 (offences, 2)."""
     report = constants.offences.report
     return np.column_stack([report, report * constants.law.recording])

@@ -131,8 +131,7 @@ class Record:
         Over the offences of the window that happened, each with its own victim's trust and
         origin; the configured share where none happened.
         """
-        happened = self.happened()[:, None]
-        return np.where(happened > 0, self.chances / np.maximum(happened, 1), self.configured)
+        return mean_chances(self.happened(), self.chances, self.configured)
 
     def victim_cells(self, chosen: np.ndarray) -> np.ndarray:
         """Chosen events by the cell of their victim, float64 (cells); residents only."""
@@ -166,3 +165,19 @@ class Record:
         sums = self.groups.sum(total)
         with np.errstate(invalid="ignore", divide="ignore"):
             return sums[:, column] / sums[:, PEOPLE]
+
+
+def mean_chances(happened: np.ndarray, chances: np.ndarray, configured: np.ndarray) -> np.ndarray:
+    """Mean probability that an offence is reported and recorded, float64 (offences, 2).
+
+    Parameters
+    ----------
+    happened
+        int64 (offences): how many of each offence happened in a period.
+    chances
+        float64 (offences, 2): the same events' probabilities, summed.
+    configured
+        float64 (offences, 2): what holds for an offence that did not happen.
+    """
+    happened = happened[:, None]
+    return np.where(happened > 0, chances / np.maximum(happened, 1), configured)

@@ -12,6 +12,8 @@ from citysim.evidence.trials.persons import Expected, chance_of_arrest
 from citysim.evidence.trials.schema import Outcome
 from citysim.kernels import events as ev
 from citysim.kernels.places import HOUSEHOLD
+from citysim.model.simulate import configured_shares
+from citysim.outcomes.record import mean_chances
 from citysim.policies.policy import Target
 from citysim.policies.targeting import choose
 
@@ -90,9 +92,9 @@ class Totals:
     value
         float64 by row of the measure's table: counts, sums, or means over the days.
     expected
-        Summed hazards of the same offences and hours, else ``None``: of crime at places (true
-        crime, whatever is counted), and of offences and arrests of the people watched, NaN for
-        all others.
+        Summed hazards of the same offences and hours, else ``None``: of crime at places, where
+        reports or records are counted times the mean chance of each offence of being told, and of
+        offences and arrests of the people watched, NaN for all others.
     days
         Days of the period.
     """
@@ -172,6 +174,7 @@ class Watch:
         if m.calendar.day(m.step_index) == 0:
             m.recorder.drop()  # the model does so itself in its first hour of the window
         first, steps = m.step_index, days * m.calendar.steps_per_day
+        chances = m.recorder.chances.copy()
         keys = {name: mask.tobytes() for name, mask in self.masks.items()
                 if MEASURES[self.outcomes[name].measure].form == "events"}
         persons = self._expected()
@@ -197,9 +200,13 @@ class Watch:
         found |= {name: Totals(MEASURES[self.outcomes[name].measure].read(m) - start, None, days)
                   for name, start in begun.items()}
         happened = events_between(m, first)
+        told = mean_chances(np.bincount(happened[:, ev.OFFENCE], minlength=len(chances)),
+                            m.recorder.chances - chances, configured_shares(m.constants))
+        told = {"true": np.ones(len(told)), "reported": told[:, 0], "recorded": told[:, 1]}
         for name, key in keys.items():
             hazard = hazards.get((key, MEASURES[self.outcomes[name].measure].table))
-            found[name] = self._counted(name, happened, hazard, days)
+            found[name] = self._counted(name, happened, hazard,
+                                        told[self.outcomes[name].counted], days)
         return {name: self._there(name, found[name]) for name in self.outcomes}
 
     def _there(self, name: str, totals: Totals) -> Totals:
@@ -224,8 +231,11 @@ class Watch:
                 if MEASURES[o.measure].form == form]
 
     def _counted(self, name: str, happened: np.ndarray, hazard: _Hazard | None,
-                 days: int) -> Totals:
-        """Events of one outcome by row, and their expectation where there is one."""
+                 told: np.ndarray, days: int) -> Totals:
+        """Events of one outcome by row, and their expectation where there is one.
+
+        ``told`` (offences) is the mean chance of an offence of being counted.
+        """
         m, outcome = self.model, self.outcomes[name]
         kind = MEASURES[outcome.measure]
         column, flag = kind.read
@@ -242,7 +252,7 @@ class Watch:
         value = np.bincount(chosen[chosen >= 0], minlength=size).astype("f8")
         if hazard is None or column == ev.VICTIM:
             return Totals(value, None, days)
-        weight = chance_of_arrest(m)[rows] if flag == ev.CLEARED else np.ones(len(rows))
+        weight = told[rows] * (chance_of_arrest(m)[rows] if flag == ev.CLEARED else 1.0)
         expected = np.full(size, np.nan)  # a day's expectation is booked at midnight
         if self.masks[name].all() or not self._at_home(rows):
             expected[slice(None) if kind.table == "places" else self.people] = \
