@@ -91,11 +91,13 @@ def test_assailants_on_a_place_are_drawn_as_expected(evening):
     expected._friction(m)
     share = expected.hazard[:, row] / expected.hazard[:, row].sum()
     w, p, draws = m.world, m.people, 4000
+    nobody, chance = (np.int64(-1), 1.0), np.zeros(m.groups_of_people.n_cells)
     drawn = np.array([somebody(
-        s, FRICTION, row, m.constants.exposure.female_assailant, -1, np.uint64(i), np.uint64(0),
-        0.0, m.constants.exposure, m.day_outdoors, m.place_rows, m.seconds, m.stock,
+        s, FRICTION, row, m.constants.exposure.female_assailant, -1, nobody, np.uint64(i),
+        np.uint64(0), 0.0, m.constants.exposure, m.day_outdoors, m.place_rows, m.seconds, m.stock,
         w.passers.start, w.passers.items, m.moved, w.regulars.start, w.regulars.items, p.at,
-        p.status, p.anchors, p.group, p.intoxication, p.aggression) for i in range(draws)])
+        p.status, p.anchors, p.group, p.intoxication, p.aggression, m.cell, chance)
+        for i in range(draws)])
     count = np.bincount(drawn, minlength=len(p))
     assert not count[share == 0].any() and (share > 0).sum() > 10
     off = (count - draws * share)[share > 0] / np.sqrt(draws * share[share > 0])
