@@ -1,9 +1,8 @@
-"""The whole model: luck that is shared, mechanisms that switch off, scale, steps, levels.
+"""The whole model: luck that is shared, conservation, scale, steps, levels, the golden baseline.
 
 Tolerances are stated where they are used and follow from sampling errors, not from results.
 """
 
-import copy
 import json
 import math
 import os
@@ -13,21 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from citysim import CityModel, compose
 from citysim.kernels import events as ev
 from citysim.kernels import people, streams
 from citysim.kernels.random import stream_key
-from citysim.model import phases, start
-from citysim.model.calendar import Calendar
 from citysim.model.simulate import record_of, simulate, tables_of
 from citysim.model.world import build_world
 from citysim.policies.delivery import Programme
+from whole_model import TABLES, all_events
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden" / "town.json"
-TABLES = ("places", "people", "households", "offenders", "guardians", "city_row")
 
 
 class Scenario:
@@ -35,12 +31,6 @@ class Scenario:
 
     def __init__(self, *policies):
         self.policies = policies
-
-
-def all_events(model):
-    """Events of closed days and of the current one."""
-    r = model.recorder
-    return np.concatenate([r.all_events(), r.events[:r.n_events]])
 
 
 def assert_same(a, b):
@@ -230,6 +220,15 @@ def test_results_do_not_depend_on_what_ran_before(town_settings, town_world):
         assert first[name].equals(again[name]), name
 
 
+def test_keys_of_streams_differ_by_step(town):
+    m = town()
+    keys = {int(m.key(s)) for s in (streams.CHOICE, streams.VICTIM)}
+    m.step_index += 1
+    keys |= {int(m.key(s)) for s in (streams.CHOICE, streams.VICTIM)}
+    assert len(keys) == 4
+    assert int(m.key(streams.CHOICE)) == int(stream_key(1, streams.CHOICE, 1))
+
+
 # --- conservation
 
 
@@ -283,190 +282,6 @@ def test_counts_come_as_often_as_hazards_say(town, busy_changes):
              zip(names, counted, expected, spread, strict=True)
              if not 0.9 * x - s <= c <= x + s}
     assert not wrong
-
-
-# --- switches
-
-
-def week(town, busy_changes, name=None, **more):
-    """A busy week with one mechanism switched off."""
-    changes = {**busy_changes, **({f"model.{name}.enabled": False} if name else {}), **more}
-    m = town(changes, policies=("hot_spot_policing", "community_policing"))
-    m.run_days(7)
-    return m
-
-
-def switches():
-    files = sorted((ROOT / "configs/model").glob("*.yaml"))
-    found = {f.stem: yaml.safe_load(f.read_text(encoding="utf-8")) for f in files}
-    return [name for name, content in found.items() if "enabled" in content]
-
-
-def does_nothing_else(m):
-    for table in TABLES:
-        getattr(m, table).validate()
-
-
-def check_patrol(m, on):
-    assert m.recorder.patrol.sum() == 0 < on.recorder.patrol.sum()
-    assert not m.places.deterrence.any() and not m.people.stops.any()
-    assert m.recorder.contacts == 0 and not m.guardians.on_duty.any()
-
-
-def check_law(m, on):
-    assert not m.offenders.arrests.any() and not m.people.status.any()
-    assert not all_events(m)[:, ev.CLEARED].any() and on.offenders.arrests.any()
-
-
-def check_fear(m, on):
-    before = CityModel(m.settings, 1, (), m.world).people
-    np.testing.assert_array_equal(m.people.fear, before.fear)
-    assert (m.people.caution == 1).all() and (on.people.caution < 1).any()
-
-
-def check_trust(m, on):
-    before = CityModel(m.settings, 1, (), m.world).people
-    for name in ("trust_police", "trust_city"):
-        np.testing.assert_array_equal(m.people[name], before[name])
-        assert (on.people[name] != before[name]).any()
-
-
-def check_near_repeat(m, on):
-    k = m.constants
-    assert k.drive.memory_drive == 0
-    assert not (k.offences.memory_own.any() or k.offences.memory_near.any())
-    other = copy.deepcopy(m)
-    other.offenders.memory = 1
-    other.offenders.memory_place = np.arange(4)
-    hazards = []
-    for x in (m, other):
-        for _, phase in phases.PHASES[:6]:
-            phase(x)
-        hazards.append(x.recorder.motivated)
-    assert hazards[0] == hazards[1]
-
-
-def check_deterrence(m, on):
-    """Patrols still go out, but nobody reckons with them."""
-    assert m.recorder.patrol.sum() > 0 and m.constants.watch.certainty_patrol == 0
-    before = m.places.certainty.copy()
-    m.places.deterrence = 1
-    phases.observe_places(m)
-    np.testing.assert_array_equal(m.places.certainty, before)
-    on.places.deterrence = 0
-    phases.observe_places(on)
-    before = on.places.certainty.copy()
-    on.places.deterrence = 1
-    phases.observe_places(on)
-    assert (on.places.certainty > before).all()
-
-
-def check_guardianship(m, on):
-    m.places.deterrence = 0
-    phases.observe_places(m)
-    assert not m.places.certainty.any() and on.places.certainty.any()
-
-
-def check_offending(m, on):
-    assert m.recorder.motivated == 0 < on.recorder.motivated
-    forms = set(m.constants.offences.form[all_events(m)[:, ev.OFFENCE]])
-    assert forms == {phases.places.FRICTION, phases.places.HOUSEHOLD}
-
-
-def check_opportunity(m, on):
-    t = m.constants.target
-    assert t.night_vehicle == t.disorder_feed == t.youth_feed == 0
-    assert on.constants.target.youth_feed > 0
-
-
-def check_facilities(m, on):
-    """Only the background is left, and homes never had more."""
-    background = start.backgrounds(m.places, m.constants.offences, 1)
-    np.testing.assert_array_equal(m.attract, background)
-    changed = (on.attract != background).any(axis=0)
-    names = np.array(m.constants.offences.names)
-    assert set(names[~changed]) == {"burglary_home", "vehicle_theft", "theft_from_vehicle",
-                                    "domestic_abuse"}
-
-
-def check_night(m, on):
-    assert not m.people.intoxication.any() and not m.drink.any()
-    m.step_index += 21
-    on.step_index += 21
-    for x in (m, on):
-        phases.clock(x)
-        phases.move(x)
-    assert not m.drink.any() and on.drink.any()
-
-
-def check_routine(m, on):
-    assert m.stock[:, people.OUT].sum() == 0
-    assert sum(d["out"].sum() for d in m.recorder.daily) == 0
-    assert sum(d["out"].sum() for d in on.recorder.daily) > 0
-
-
-def check_life(m, on):
-    m.step_index = on.step_index = 30 * 24
-    before = [x.people.employment.copy() for x in (m, on)]
-    for x in (m, on):
-        phases.clock(x)
-    np.testing.assert_array_equal(m.people.employment, before[0])
-    assert (on.people.employment != before[1]).any()
-
-
-def check_domestic(m, on):
-    form = [x.constants.offences.form[all_events(x)[:, ev.OFFENCE]] for x in (m, on)]
-    home = phases.places.HOUSEHOLD
-    assert not (form[0] == home).any() and (form[1] == home).any()
-    row = m.constants.offences.of_form(home)
-    assert m.recorder.hazard[:, row].sum() == 0 < on.recorder.hazard[:, row].sum()
-
-
-def check_efficacy(m, on):
-    np.testing.assert_array_equal(m.efficacy, m.base_efficacy)
-    assert (on.efficacy != on.base_efficacy).any()
-
-
-def check_upkeep(m, on):
-    start = CityModel(m.settings, 1, (), m.world).places
-    for name in ("upkeep", "disorder"):
-        np.testing.assert_array_equal(m.places[name], start[name])
-    assert (on.places.disorder != start.disorder).any()
-
-
-@pytest.fixture(scope="module")
-def everything_on(town, busy_changes):
-    return week(town, busy_changes)
-
-
-@pytest.mark.parametrize("name", switches())
-def test_every_mechanism_can_be_switched_off(town, busy_changes, everything_on, name):
-    m = week(town, busy_changes, name)
-    does_nothing_else(m)
-    check = globals().get(f"check_{name}")
-    assert check, f"model.{name}.enabled has no meaning that is tested"
-    check(m, copy.deepcopy(everything_on))
-
-
-def test_every_parameter_of_the_model_is_read():
-    """A parameter that nothing reads would be swept in vain."""
-    source = "\n".join(p.read_text(encoding="utf-8")
-                       for p in (ROOT / "src/citysim").rglob("*.py"))
-    missing = []
-    for file in sorted((ROOT / "configs/model").glob("*.yaml")):
-        for name in yaml.safe_load(file.read_text(encoding="utf-8")):
-            if name not in ("defaults", "enabled") and not name.startswith("taste_"):
-                used = f".{name}" in source or f'"{name}"' in source
-                missing += [] if used else [f"{file.stem}.{name}"]
-    assert not missing
-
-
-def test_no_levels_no_crime(town, town_settings):
-    zero = {f"offences.{name}.level": 0.0 for name in town_settings.offences}
-    m = town(zero)
-    m.run_days(4)
-    assert len(all_events(m)) == 0 and m.recorder.hazard.sum() == 0
-    assert m.recorder.motivated > 0 and not m.people.victimised.any()
 
 
 # --- scale and step
@@ -560,78 +375,6 @@ def test_rates_of_the_default_city_are_within_a_factor_of_two():
                          / (recorded / settings.offences[name].report))
              for name, recorded in TURIN.items()}
     assert all(0.5 <= r <= 2 for r in ratio.values()), ratio
-
-
-# --- calendar
-
-
-@pytest.fixture(scope="module")
-def turin(town_settings):
-    clock = town_settings.model.clock
-    return lambda start, warmup=0, step=1.0: Calendar(start, warmup, step, clock, 45.07, 7.69)
-
-
-def light_hours(calendar):
-    """First and last hour of the first day at which the sun is up."""
-    lit = [calendar.hour(s) + calendar.step_hours / 2 for s in range(calendar.steps_per_day)
-           if calendar.daylight(s) >= 1]
-    return lit[0], lit[-1]
-
-
-@pytest.mark.parametrize(("day", "sunrise", "sunset"), [
-    ("2024-06-21", 5 + 43 / 60, 21 + 20 / 60),   # almanac, summer time
-    ("2024-12-21", 8 + 5 / 60, 16 + 50 / 60),    # almanac, winter time
-    ("2024-03-20", 6 + 33 / 60, 18 + 41 / 60)])
-def test_the_sun_rises_and_sets_in_time(turin, day, sunrise, sunset):
-    rise, fall = light_hours(turin(day, step=1 / 60))
-    assert rise == pytest.approx(sunrise, abs=20 / 60)
-    assert fall == pytest.approx(sunset, abs=20 / 60)
-
-
-@pytest.mark.parametrize(("day", "hours"), [("2024-03-30", 12.6), ("2024-03-31", 12.6),
-                                            ("2024-10-26", 10.6), ("2024-10-27", 10.5)])
-def test_summer_time_moves_the_clock_by_an_hour(turin, day, hours):
-    rise, fall = light_hours(turin(day, step=1 / 60))
-    summer = day in ("2024-03-31", "2024-10-26")
-    assert fall - rise == pytest.approx(hours, abs=0.6)
-    assert (rise + fall) / 2 == pytest.approx(12.5 + summer, abs=0.4)
-
-
-def test_polar_night_and_polar_day(town_settings):
-    clock = town_settings.model.clock
-    for day, light in (("2024-12-21", 0.0), ("2024-06-21", 1.0)):
-        north = Calendar(day, 0, 1.0, clock, 78.0, 15.0)
-        assert {north.daylight(s) for s in range(24)} == {light}
-
-
-def test_hours_of_the_week_and_the_warm_up(turin):
-    monday = turin("2024-03-04", warmup=3)
-    assert [monday.weekday(24 * d) for d in range(4)] == [4, 5, 6, 0]
-    assert [monday.day(24 * d) for d in range(4)] == [-3, -2, -1, 0]
-    assert monday.hour_of_week(0) == 4 * 24 and monday.hour_of_week(72 + 5) == 5
-    assert monday.evening_clock(72 + 1) == 25 and monday.evening_clock(72 + 6) == 6
-    halves = turin("2024-03-04", step=0.25)
-    assert halves.hour(5) == 1.25 and halves.hour_of_week(96 + 7) == 25
-
-
-def test_what_is_open_when(turin):
-    monday = turin("2024-03-04")
-    now = [monday.now(s, 0.5, 25.0) for s in range(7 * 24)]
-    assert {now[d * 24 + 12].shops_open for d in range(6)} == {1.0}
-    assert now[6 * 24 + 12].shops_open == 0.0, "shops are shut on Sunday"
-    assert now[3].evening == now[22].evening == 1.0 and now[12].evening == 0.0
-    assert (now[0].services_open, now[2].services_open, now[19].services_open) == (1, 0, 1)
-    assert now[0].step_seconds == 1800
-    assert now[3].awake < now[15].awake == 1.0
-
-
-def test_keys_of_streams_differ_by_step(town):
-    m = town()
-    keys = {int(m.key(s)) for s in (streams.CHOICE, streams.VICTIM)}
-    m.step_index += 1
-    keys |= {int(m.key(s)) for s in (streams.CHOICE, streams.VICTIM)}
-    assert len(keys) == 4
-    assert int(m.key(streams.CHOICE)) == int(stream_key(1, streams.CHOICE, 1))
 
 
 # --- golden baseline
