@@ -140,11 +140,11 @@ def test_change_is_told_in_the_unit_that_reads_best():
 
 @pytest.mark.parametrize(("base", "other", "word", "sign", "told", "in_words"), [
     # The difference is sure and the share is not: five or so, of levels that are far apart.
-    ([50, 150], [45, 144.9], "better", "\u25bc", ("-5.05 crimes", "-5.37 to -4.73 crimes"),
+    ([50, 150], [45, 144.9], "better", "\u25bc", ("-5.05 crimes", "-5.37 to -4.73"),
      "5.05 crimes less (4.73 to 5.37)"),
     # The share is sure and the difference is not: a tenth or so, little here and much there.
     ([10, 190], [9, 170.4], "no difference shown", "=",
-     ("-10.3 crimes", "-69.0 to +48.4 crimes"), None),
+     ("-10.3 crimes", "-69.0 to +48.4"), None),
     ([100, 110], [90, 99.1], "better", "\u25bc", ("-10.0 %", "-10.2 to -9.7 %"),
      "10.0 % less (9.7 to 10.2 %)"),
 ])

@@ -123,7 +123,8 @@ def change(row: pd.Series) -> tuple[str, str]:
     middle, low, high = (row[k] for k in keys)
     if not math.isfinite(low) or low == high:
         return show(middle) + tail, ""  # nothing known of the spread, or none
-    return show(middle) + tail, f"{show(low)} to {show(high)}{tail}"
+    ends = f"{show(low)} to {show(high)}"
+    return show(middle) + tail, ends if show is _signed else ends + tail  # a long unit once
 
 
 def amount(row: pd.Series, explain: bool = False) -> str:
