@@ -263,6 +263,8 @@ def test_repeats_at_a_rate_count_whom_a_survey_asks():
     data = hits(counts)
     data.people.age[0] = 15
     assert take("repeat_victims", data, {"rate": 1.0}).more["mean"] == pytest.approx(2 / 7)
+    data.people.age[:3] = 15
+    assert "survey" in take("repeat_victims", data, {"rate": 1.0}).note
     unknown = city([0], time=[24.0], victim=[1])
     assert "people" in take("repeat_victims", unknown, {"rate": 1.0}).note
 
@@ -297,6 +299,12 @@ def test_worst_tenth_of_people_and_of_offenders():
     data = city(np.zeros(len(who), int), offender=who, people=folk)
     assert value("worst_offenders", data) == pytest.approx(0.9)  # two of twenty over 12
     assert value("worst_offenders", data, among="offenders") == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("among", ["people", "offenders"])
+def test_crimes_by_small_children_alone_have_no_worst_offenders(among):
+    data = city([0, 0], offender=[1, 1], people=people([30, 5]))
+    assert "from age 12" in take("worst_offenders", data, {"among": among}).note
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.sampled_from([0.1, 0.3]))

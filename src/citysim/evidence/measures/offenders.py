@@ -43,6 +43,8 @@ def worst_offenders(data, share=0.1, among="people", offences="all") -> Reading:
     crimes, n = known_offenders(data, offences), data.people.residents
     each = np.bincount(crimes.offender, minlength=n)[data.people.age[:n] >= YOUNGEST]
     active = each[each > 0]
+    if not len(active):
+        raise NotMeasurable(f"no crime of this kind by a known resident from age {YOUNGEST} on")
     asked, least = (each, 0) if among == "people" else (active, 1)
     return Reading(top_share(asked, share), len(crimes),
                    f"{len(active)} offenders, {len(active) / len(each):.2%} of people, "

@@ -53,6 +53,8 @@ def repeat_victims(data, offences="all", unit="person", rate=None) -> Reading:
     if rate is None:
         return Reading(counted, len(times), f"{len(times)} victims")
     each = _hits_of_all(data, hit, unit)
+    if not each.any():
+        raise NotMeasurable("no victim of this kind among those whom a survey asks")
     shape = fit_shape(each)
     return Reading(
         repeat_share(rate, shape), len(times),
