@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from citysim.analysis.displacement import displacement_quotient
+from citysim.evidence.trials.entries import load_trial
 from citysim.evidence.trials.estimators import Panel, estimate
-from citysim.evidence.trials.pool import agrees, ratio_of_sums
+from citysim.evidence.trials.pool import agrees, pooled, ratio_of_sums
 from citysim.evidence.trials.schema import EstimatorKeys, Published
 from citysim.evidence.trials.spillover import moved
 
@@ -174,6 +176,21 @@ def test_ratio_of_sums_covers():
         _, low, high = ratio_of_sums(treated, untreated, 90)
         hits += low <= -20 <= high
     assert 0.848 <= hits / 300 <= 0.952
+
+
+@pytest.mark.parametrize("bases, expected", [
+    (("counts", "hazards"), -0.5), (("hazards", "counts"), -0.5), (("counts",), -2.0)])
+def test_the_change_per_unit_is_that_of_hazards_where_there_are_any(bases, expected):
+    """Whatever is counted: hazards are of that, true crime, reports or records."""
+    change = {"counts": -2.0, "hazards": -0.5}
+    trial = load_trial("london_bus_stops")
+    rows = pd.DataFrame([
+        {"seed": seed, "outcome": "victim_reports", "arm": "visits", "scope": "units",
+         "basis": basis, "change": change[basis], "treated": 10.0 + seed, "untreated": 12.0}
+        for seed in (1, 2) for basis in bases])
+    row, = pooled(trial, rows).to_dict("records")
+    assert row["change"] == row["change_low"] == expected
+    assert all(row[basis] == pytest.approx(100 * (11.5 / 12 - 1)) for basis in bases)
 
 
 def test_ratio_of_sums_at_the_edges():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FACTOR = 2.0  # sign right and within this factor: agreement where no interval is published
 ROW = ("outcome", "arm", "scope")
+CHANGE = ("change", "change_low", "change_high")
 
 
 def pooled(trial: Trial, estimates: pd.DataFrame) -> pd.DataFrame:
@@ -28,8 +29,8 @@ def pooled(trial: Trial, estimates: pd.DataFrame) -> pd.DataFrame:
         ``trial_high`` the ends that a single trial reports on average, ``significant`` the share
         of seeds whose interval leaves zero out. ``counts`` and ``hazards`` (with ``_low``,
         ``_high``) are the precise effect in per cent of all seeds together at the entry's level;
-        ``change`` is the precise change per unit or of the mean, with its interval: of hazards
-        where what is counted is what they are of (true crime), else of counts.
+        ``change`` is the precise change per unit or of the mean, with its interval, of hazards
+        where there are any, else of counts.
         ``quotient`` is the median weighted displacement quotient of the trials,
         ``moved`` the change in the ring per offence prevented among the treated.
         ``saving`` is how many times more runs independent seeds would take for the same
@@ -46,8 +47,10 @@ def pooled(trial: Trial, estimates: pd.DataFrame) -> pd.DataFrame:
             elif basis == "quotient":
                 row["quotient"] = float(part["change"].median())
             else:
-                true = trial.outcomes[key[0]].counted == "true"
-                row |= _precise(basis, part, level, basis == "counts" or true)
+                precise = _precise(basis, part, level)
+                if basis == "counts":  # gives way to what hazards say of the change per unit
+                    precise |= {name: row[name] for name in CHANGE if name in row}
+                row |= precise
         rows.append(row)
     table = pd.DataFrame(rows)
     table["moved"] = [_moved(trial, estimates, row) for row in rows]
@@ -143,19 +146,17 @@ def _single(part: pd.DataFrame) -> dict:
     return out
 
 
-def _precise(basis: str, part: pd.DataFrame, level: float, per_unit: bool) -> dict:
-    """The precise effect of all seeds on one basis; ``per_unit`` gives its change there too."""
+def _precise(basis: str, part: pd.DataFrame, level: float) -> dict:
+    """The precise effect of all seeds on one basis, in per cent and as a change per unit."""
     treated, untreated = (part[c].to_numpy("f8") for c in ("treated", "untreated"))
     middle, low, high = ratio_of_sums(treated, untreated, level)
-    out = {basis: middle, f"{basis}_low": low, f"{basis}_high": high,
-           f"{basis}_saving": _saving(treated, untreated)}
-    if per_unit:
-        change, n = part["change"].to_numpy("f8"), len(part)
-        half = student.ppf(0.5 + level / 200, n - 1) * change.std(ddof=1) / math.sqrt(n) \
-            if n > 1 else math.nan
-        out |= {"change": float(change.mean()), "change_low": float(change.mean() - half),
-                "change_high": float(change.mean() + half)}
-    return out
+    change, n = part["change"].to_numpy("f8"), len(part)
+    half = student.ppf(0.5 + level / 200, n - 1) * change.std(ddof=1) / math.sqrt(n) \
+        if n > 1 else math.nan
+    ends = (change.mean(), change.mean() - half, change.mean() + half)
+    return {basis: middle, f"{basis}_low": low, f"{basis}_high": high,
+            f"{basis}_saving": _saving(treated, untreated)} | dict(zip(CHANGE, map(float, ends),
+                                                                       strict=True))
 
 
 def _saving(treated: np.ndarray, untreated: np.ndarray) -> float:
