@@ -103,7 +103,7 @@ def assault(path: Path, heat: Path, company: Path, certainty: Path) -> np.ndarra
 
 
 def main() -> None:
-    """Step both runs and print what changed."""
+    """Step both runs, then print what changed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trial")
     parser.add_argument("arm")
@@ -120,29 +120,46 @@ def main() -> None:
     for path in (with_it, without):
         path.kept = path.kept[args.skip * models[0].calendar.steps_per_day:]
     light = without["daylight"] >= DARK
-    parts = {"all hours": light | True, "by day": light, "after dark": ~light}
-    o = models[0].constants.offences
+    parts = {"all hours": np.ones_like(light), "by day": light, "after dark": ~light}
+    show_all(with_it, without, parts)
+    show_assault(with_it, without, parts)
+    show_planned(with_it, without, parts)
+
+
+def show_all(with_it: Path, without: Path, parts: dict[str, np.ndarray]) -> None:
+    """Every offence and every state of the places."""
+    o = without.model.constants.offences
     a, b = with_it["hazard"], without["hazard"]
-    print(f"{len(rows)} places treated; untreated a place and hour, then change\n"
+    print(f"{len(without.rows)} places treated; untreated a place and hour, then change\n"
           f"{'':30} {'   '.join(parts)}")
     for i, name in enumerate(o.names):
         show(name, a[:, :, i], b[:, :, i], parts)
     show("all", a[:, :, o.in_total], b[:, :, o.in_total], parts)
     for name in ("company", "visitors", "heat", *STATES):
         show(name, with_it[name], without[name], parts)
+
+
+def show_assault(with_it: Path, without: Path, parts: dict[str, np.ndarray]) -> None:
+    """Assault by what makes it, and where there are venues."""
+    a, b, names = with_it["hazard"], without["hazard"], without.model.constants.offences.names
     print("\nassault, when only this is as treated")
     base = assault(without, without, without, without)
     for i, name in enumerate(("heat", "company", "certainty")):
         given = [with_it if j == i else without for j in range(3)]
         show(name, assault(without, *given), base, parts)
-    bars = models[0].places.venues[rows] > 0
-    assaults = b[:, :, o.names.index("assault")].sum(axis=0)
+    bars = without.model.places.venues[without.rows] > 0
+    assaults = b[:, :, names.index("assault")].sum(axis=0)
     print(f"\nviolence; {bars.sum()} places have venues and hold "
           f"{100 * assaults[bars].sum() / assaults.sum():.0f} % of assaults")
     for title, some in (("venues", bars), ("no venues", ~bars)):
         for name in ("assault", "robbery"):
-            i = o.names.index(name)
+            i = names.index(name)
             show(f"{name}, {title}", a[:, some, i], b[:, some, i], parts)
+
+
+def show_planned(with_it: Path, without: Path, parts: dict[str, np.ndarray]) -> None:
+    """What competition among places leaves of a change in worth; hours with and without a visit."""
+    a, b, o = with_it["hazard"], without["hazard"], without.model.constants.offences
     worth = np.divide(with_it["worth"], without["worth"], where=without["worth"] > 0,
                       out=np.ones_like(b))
     chosen = o.in_total & (without["worth"].sum(axis=(0, 1)) > 0)
