@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -183,13 +184,17 @@ def test_what_no_city_of_this_size_could_show_is_not_measurable():
     assert tally(table).loc["check"].tolist() == [3, 0, 0, 1]
 
 
-def test_a_range_is_out_of_reach_when_all_of_it_is():
+def test_a_figure_is_out_of_reach_when_no_reading_could_be_near_it():
     readings = [Reading(0.5, possible=(0.4, 0.8)), Reading(0.6, possible=(0.5, 0.9))]
-    assert not out_of_reach(readings, Part("", {}, low=0.1, high=0.4))
-    assert "between 0.4 and 0.9" in out_of_reach(readings, Part("", {}, low=0.1, high=0.39))
-    assert out_of_reach(readings, Part("", {}, low=0.91, high=0.99))
-    assert not out_of_reach([*readings, Reading(0.5)], Part("", {}, value=0.1))
-    assert not out_of_reach(readings, Part("", {}, one_of=("word",)))
+    tell = partial(out_of_reach, readings, tolerance=RULE)  # the mean: .45 to .85
+    assert not tell(Part("", {}, low=0.1, high=0.4))     # near until .475
+    assert not tell(Part("", {}, low=0.3, high=0.5))
+    assert "between 0.45 and 0.85" in tell(Part("", {}, low=0.1, high=0.37))  # near until .4375
+    assert not tell(Part("", {}, value=0.37))            # near until .4625
+    assert tell(Part("", {}, value=0.35))                # near until .4375
+    assert tell(Part("", {}, low=0.97, high=0.99)) and tell(Part("", {}, value=1.2))
+    assert not out_of_reach([*readings, Reading(0.5)], Part("", {}, value=0.1), RULE)
+    assert not tell(Part("", {}, one_of=("word",)))
 
 
 # --- the baseline year
@@ -276,8 +281,6 @@ def test_facts_of_a_year(year):
 
 
 def test_studies_without_minds_say_so(year):
-    from dataclasses import replace
-
     folder, (run, _) = year
     plain = replace(run, people=replace(run.people, odds_kept=None, fear_after_dark=None))
     found = take("stay_in_from_fear", plain)

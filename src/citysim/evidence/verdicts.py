@@ -113,7 +113,7 @@ def _row(fact: Fact, part: Part, runs: list[CityData]) -> dict[str, Any]:
     if not whole:
         return row
     row |= _over_seeds(whole, part, fact.tolerance)
-    reason = out_of_reach(whole, part)
+    reason = out_of_reach(whole, part, fact.tolerance)
     if reason:
         return row | {"verdict": NOT_MEASURABLE, "off": float("nan"),
                       "seeds_inside": float("nan"), "note": reason}
@@ -122,14 +122,20 @@ def _row(fact: Fact, part: Part, runs: list[CityData]) -> dict[str, Any]:
     return row
 
 
-def out_of_reach(readings: Sequence[Reading], part: Part) -> str:
-    """Why numbers alone keep every reading from what was published; empty where they do not."""
-    low, high = (part.low, part.high) if part.value is None else (part.value, part.value)
+def out_of_reach(readings: Sequence[Reading], part: Part, tolerance: Tolerance) -> str:
+    """Why numbers alone keep the mean reading from being near what was published; empty else.
+
+    The mean over seeds lies between the means of the least and of the most that each seed's
+    numbers allow. Only where even the nearest value in between would be judged outside can no
+    model meet the figure, nor miss it.
+    """
     bounds = [r.possible for r in readings]
+    low, high = (part.low, part.high) if part.value is None else (part.value, part.value)
     if low is None or None in bounds:
         return ""
-    least, most = min(b[0] for b in bounds), max(b[1] for b in bounds)
-    if high >= least - _EXACT and low <= most + _EXACT:
+    least, most = (float(end) for end in np.mean(bounds, axis=0))
+    nearest = least if high < least else most if low > most else max(low, least)
+    if judge(nearest, part, tolerance)[0] != OUTSIDE:
         return ""
     mean = float(np.mean([r.value for r in readings]))
     return (f"with as many crimes and people as here it lies between {least:.3g} and {most:.3g} "

@@ -252,7 +252,8 @@ class Watch:
         value = np.bincount(chosen[chosen >= 0], minlength=size).astype("f8")
         if hazard is None or column == ev.VICTIM:
             return Totals(value, None, days)
-        weight = told[rows] * (chance_of_arrest(m)[rows] if flag == ev.CLEARED else 1.0)
+        # An arrest's chance holds that of the report.
+        weight = chance_of_arrest(m)[rows] if flag == ev.CLEARED else told[rows]
         expected = np.full(size, np.nan)  # a day's expectation is booked at midnight
         if self.masks[name].all() or not self._at_home(rows):
             expected[slice(None) if kind.table == "places" else self.people] = \
