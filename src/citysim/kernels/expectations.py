@@ -7,6 +7,7 @@ the few people whom somebody asks about: those enrolled in a trial. Nothing here
 import numpy as np
 
 from citysim.kernels.jit import kernel
+from citysim.kernels.life import harming
 from citysim.kernels.offending import MAX_CANDIDATES, urge, worths
 from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT
 from citysim.kernels.places import friction_at
@@ -79,7 +80,8 @@ def share_out_friction(offence, level, beta, target, exposure, hours, weigh, fri
 
     A woman's passage has ``female_assailant`` of a man's. As in
     :func:`citysim.kernels.victims.somebody`, the assailant walks by or is there, in proportion
-    to the time of both. A place with one person alone has nobody who could be hit.
+    to the time of both. A place with one person alone has nobody who could be hit; passages and
+    stays are counted, so that somebody who walked in and stayed is taken for two.
     """
     for s in range(company.size):
         by_passage[s] = by_heat[s] = 0.0
@@ -148,15 +150,13 @@ def harm_by(people, offence, level, harm, first, size, strain, tolerance, househ
     for j in range(people.size):
         r = people[j]
         h = np.int64(household[r])
-        if h < 0 or size[h] < 2 or status[r] != 0 or age[r] < harm.adult_from:
+        mine = harming(r, harm, age, sex, status)
+        if h < 0 or size[h] < 2 or mine <= 0.0:
             continue
         adults, others = 0.0, 0
         for q in range(first[h], first[h] + size[h]):
-            if status[q] == 0:
-                others += q != r
-                if age[q] >= harm.adult_from:
-                    adults += 1.0 if sex[q] == 0 else harm.women_harm
+            adults += harming(q, harm, age, sex, status)
+            others += q != r and status[q] == 0
         if others > 0:
-            mine = 1.0 if sex[r] == 0 else harm.women_harm
             chance = min(1.0, level * (harm.base + strain[h]) * tolerance[h])
             expected[j, offence] += chance * mine / adults
