@@ -67,7 +67,8 @@ def _world(manifest: dict, config_path: str | None, program):
     from citysim.study.program import Program, resolve
 
     try:
-        settings = compose_study(manifest.get("overrides") or [], config_path)
+        settings = compose_study(manifest.get("overrides") or [],
+                                 config_path or manifest.get("config_dir"))
         now, then = json.loads(json.dumps(settings.to_dict())), manifest.get("config") or {}
         if any(now.get(part) != then.get(part) for part in WORLD_PARTS):
             return None, ("the city or its people are described differently since this study; "

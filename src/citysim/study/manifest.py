@@ -42,7 +42,8 @@ def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
     return {
         "name": settings.name, "question": settings.question, "study_key": study_key(runs),
         "config_key": settings.key(), "status": "running", "started": now(), "finished": None,
-        "command": command_of(settings), "overrides": list(settings.overrides),
+        "command": command_of(settings), "config_dir": _own_config_dir(settings),
+        "overrides": list(settings.overrides),
         "seeds": list(settings.seeds), "keys": [run.key for run in runs],
         "scenarios": [{"name": s.name, "policies": list(s.policies), "set": s.set}
                       for s in sweep.options.values()],
@@ -73,12 +74,18 @@ def now() -> str:
 
 def command_of(settings: Settings) -> str:
     """The one command that makes these results again, baseline included."""
+    words, own = ["citysim", "run"], _own_config_dir(settings)
+    if own:
+        words += ["--config-path", own]
+    return shlex.join(words + [_quoted(text) for text in settings.overrides])
+
+
+def _own_config_dir(settings: Settings) -> str | None:
+    """The folder of configuration files, where it is not the shipped one."""
     from citysim.config.lookup import shipped_config_dir
 
-    words = ["citysim", "run"]
-    if settings.config_dir and settings.config_dir != str(shipped_config_dir()):
-        words += ["--config-path", settings.config_dir]
-    return shlex.join(words + [_quoted(text) for text in settings.overrides])
+    own = settings.config_dir
+    return own if own and own != str(shipped_config_dir()) else None
 
 
 def _quoted(text: str) -> str:
