@@ -321,3 +321,11 @@ def test_the_documentation_names_every_column(study, name):
     other = set(re.findall(r"`(\w+)`", DOC.split("\n### outcomes\n")[1].split("\n### ")[0])) \
         if name == "groups" else set()
     assert set(study.table(name).columns) <= named | index | other
+
+
+def test_remarks_do_not_name_a_policy_twice(tmp_path):
+    note = "lamps: EUR 9 buys 20 times the plan as written"
+    write_study(tmp_path, seeds=(1,), places=3, days=2, more=lambda scenario, seed: {
+        "notes": pd.DataFrame({"note": [f"{scenario}: too much", note]})})
+    told = results.open(tmp_path).remarks()
+    assert ("no_action", "too much") in told and ("no_action", note) in told

@@ -18,8 +18,10 @@ def on_dose(name: str, given: float, dose: Dose, warning: float) -> list[str]:
     """A note where a budget buys more than ``warning`` times the plan as written."""
     if dose.budget is None or dose.dose <= warning * given:
         return []
-    return [f"{name}: EUR {dose.budget:,.0f} buys {dose.dose / given:,.3g} times the plan as "
-            f"written; the budget looks out of proportion to the city"]
+    times = dose.dose / given
+    shown = f"{times:,.0f}" if times >= 100 else f"{times:.3g}"
+    return [f"{name}: EUR {dose.budget:,.0f} buys {shown} times the plan as written; "
+            f"the budget looks out of proportion to the city"]
 
 
 def on_clock(part: Part, days: int) -> list[str]:

@@ -139,13 +139,17 @@ class Results:
         return self.table("notes", **choice)
 
     def remarks(self) -> list[tuple[str, str]]:
-        """Different notes with the scenario that each is about, in the study's order."""
+        """Different notes with the scenario that each is about, in the study's order.
+
+        Where scenario and policy have one name, the note does not repeat it.
+        """
         rows = self.notes()
         if not len(rows):
             return []
         pairs = rows[["scenario", "note"]].drop_duplicates().itertuples(index=False)
         order = {name: i for i, name in enumerate(self.scenarios)}
-        return sorted(map(tuple, pairs), key=lambda pair: order.get(pair[0], len(order)))
+        told = [(scenario, note.removeprefix(f"{scenario}: ")) for scenario, note in pairs]
+        return sorted(told, key=lambda pair: order.get(pair[0], len(order)))
 
     def design(self) -> pd.DataFrame:
         """One row per scenario and future: the value of every lever and uncertainty."""
