@@ -139,6 +139,7 @@ def test_turin_dora_meets_its_sources():
     ({"districts__Hill__popultion": 3}, ["popultion", "'population'"]),
     ({"margins__age_shares": [0.1] * 5}, ["age_shares", "0.500"]),
     ({"police__local__per_100k": 150_000}, ["city.police", "more police than residents"]),
+    ({"police__national": 5}, ["city.police.national", "a group of keys", "per_100k"]),
     ({"seed": "abc"}, ["city.seed"]),
     ({"layout": None}, ["layout"]),
     ({"districts": {}}, ["city.districts", "no district"]),

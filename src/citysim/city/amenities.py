@@ -27,7 +27,9 @@ def fill_counts(places, spec, setting, schools) -> None:
         dwellings = int(np.ceil(d.households * (1 + economy.vacancy)))
         if dwellings and weight[here].sum() <= 0:
             raise InputError(f"no street in district '{d.name}' has dwellings, but "
-                             f"{d.population:,} residents", where="city.districts")
+                             f"{d.population:,} residents", where="city.land_use.dwelling, "
+                             "city.districts", allowed="some land use dwelling in each district "
+                             "that has residents")
         places.dwellings[here] = largest_remainder(weight[here], dwellings)
     people = sum(d.population for d in spec.districts)
     employed = sum(d.population * d.employed_share for d in spec.districts)

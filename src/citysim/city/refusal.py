@@ -44,6 +44,10 @@ def as_input_error(error: ValidationError, model: type[BaseModel], root: str,
         choices = [c.strip(" '") for c in allowed.replace(" or ", ",").split(",")]
         return InputError(f"unknown value '{given}'", where=where, allowed=allowed,
                           closest=closest_match(str(given), choices))
+    wanted = _model_at(model, loc)
+    if found["type"].startswith(("model_", "dataclass_")) and wanted is not None:
+        return InputError(f"{given!r} is not accepted: a group of keys stands here", where=where,
+                          allowed=list(wanted.model_fields))
     message = found["msg"].removeprefix("Value error, ")
     if isinstance(given, int | float | str):
         message = f"{given!r} is not accepted: {message[:1].lower()}{message[1:]}"

@@ -177,6 +177,7 @@ _ALLOWED = {
     "scenarios": "name: {policies: [names], set: {path: value}}",
     **ALLOWED,
 }
+_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 _BELOW = {"scenarios": ScenarioKeys, "executor": ExecutorKeys, "levers": FactorKeys,
           "uncertainties": FactorKeys, "design": DesignKeys, "futures": DesignKeys,
           "replicates": ReplicateKeys}
@@ -216,6 +217,8 @@ def _refusal(found: dict, where: str) -> InputError:
     if found["type"] == "literal_error" and isinstance(found["input"], str):
         near = closest_match(found["input"], _WORDS.findall(found["ctx"]["expected"]))
     message = f"{found['input']!r} is not accepted"
-    if found["type"] == "value_error":
+    if found["type"] in _BOUNDS:
+        message += ": " + found["msg"].replace("Input should be ", "it should be ")
+    elif found["type"] == "value_error":
         message += ": " + found["msg"].removeprefix("Value error, ")
     return InputError(message, where=place, allowed=_ALLOWED.get(loc[0]), closest=near)
