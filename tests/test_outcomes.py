@@ -168,10 +168,21 @@ def test_counts_in_the_window(record, value, events):
         record.hazard[:, record.select("all")].sum())
 
 
-def test_reporting_rates_are_shares_of_events(record, value, events):
+def test_reporting_rates_are_shares_of_events(run, record, value, events):
     for name in ("all", "vandalism", "harassment"):
         there = of_kind(events, record, name)
         assert value(f"reporting.rate.{name}") == pytest.approx(there.reported.mean())
+    women = run.people.sex[there.victim.clip(0)] == 1
+    hit = there[(there.victim >= 0) & (there.victim < run.n_residents) & women]
+    assert value("reporting.rate.harassment", "women") == pytest.approx(hit.reported.mean())
+    night = there.hour.ge(22) | there.hour.lt(6)
+    assert value("reporting.rate.harassment", "hours:night") == pytest.approx(
+        there[night].reported.mean())
+    for d, label in enumerate(record.districts):
+        own = there[record.places.district[there.place] == d]
+        if len(own):
+            assert value("reporting.rate.harassment", f"district:{label}") == pytest.approx(
+                own.reported.mean())
 
 
 # --- tables
@@ -305,6 +316,9 @@ def test_night_users_are_people_out_in_the_night_hours(town):
     assert rows["night.users", "all"] == pytest.approx(1e3 * out.mean() / steps)
     share = {name: out[member].mean() for name, member in groups_of(m).items()}
     assert rows["night.women_men_ratio", "all"] == pytest.approx(share["women"] / share["men"])
+    old = groups_of(m)["elderly"]
+    both = [out[old & groups_of(m)[sex]].mean() for sex in ("women", "men")]
+    assert rows["night.women_men_ratio", "elderly"] == pytest.approx(both[0] / both[1])
     assert rows["night.users", "elderly"] == pytest.approx(1e3 * share["elderly"] / steps)
 
 
@@ -325,6 +339,15 @@ def test_response_and_clearance_are_recounts(record, value, events):
     assert told.sum() > 0 and len(answered) > 0
     assert 0 <= value("police.response_minutes") <= 120
     assert 0 <= value("police.mismatch") <= 1
+    here = record.places.district[events.place]
+    cleared = events[events.recorded].groupby(here[events.recorded]).cleared.mean()
+    for d, share in cleared.items():
+        assert value("police.clearance", f"district:{record.districts[d]}") == pytest.approx(share)
+    called = record.events[:, ev.RESPONSE] >= 0
+    band = record.bands[record.hour_of_week % 24][called]
+    parts = [value("police.response_minutes", f"hours:{label}") for label in
+             ("day", "evening", "night")]
+    assert np.mean(np.take(parts, band)) == pytest.approx(value("police.response_minutes"))
 
 
 def test_money_adds_up(run, value):

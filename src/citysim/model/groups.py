@@ -74,6 +74,10 @@ class Groups:
         """Sums over the cells of each group, (groups, ...) from (cells, ...)."""
         return self._members @ cells
 
+    def members(self, name: str) -> np.ndarray:
+        """Which cells belong to a group, bool (cells)."""
+        return self._members[self.names.index(name)] > 0
+
     def by_district(self, cells: np.ndarray) -> np.ndarray:
         """Sums over the cells of each district, (districts, ...)."""
         return self._members[len(GROUPS):] @ cells

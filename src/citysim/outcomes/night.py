@@ -15,18 +15,21 @@ from citysim.outcomes.registry import Measure, register
                                      "Women over men among residents out at night, per head."),
 })
 def night(record: Record):
-    """Night users per 1,000 members of each group, and the ratio of women to men."""
+    """Night users per 1,000 members of each group, and the ratio of women to men in each."""
     hours = sum(day["night_hours"] for day in record.daily)
     if not hours:
         return
     steps = hours * record.daily[0]["steps_per_hour"]
-    out = record.groups.sum(sum(day["out"] for day in record.daily).astype(float)) / steps
+    groups = record.groups
+    cells = sum(day["out"] for day in record.daily).astype(float) / steps
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = out / record.group_size()
-    names = record.groups.names
-    for name, value in zip(names, share, strict=True):
+        share = groups.sum(cells) / record.group_size()
+        women, men = (groups.sum(cells * sex) / groups.sum(groups.size * sex)
+                      for sex in (groups.members("women"), groups.members("men")))
+        ratio = women / men
+    for name, value in zip(groups.names, share, strict=True):
         if value == value:
             yield "night.users", name, 1e3 * value
-    women, men = share[names.index("women")], share[names.index("men")]
-    if men > 0:
-        yield "night.women_men_ratio", "all", women / men
+    for name, value in zip(groups.names, ratio, strict=True):
+        if name not in ("women", "men") and np.isfinite(value):
+            yield "night.women_men_ratio", name, value

@@ -20,18 +20,19 @@ from citysim.outcomes.registry import Measure, register
         "crime."),
 })
 def police(record: Record):
-    """Response by district, clearance, mismatch."""
+    """Response and clearance by district and hour band; mismatch."""
     events = record.events
     district = record.places.district[events[:, ev.PLACE]]
     answered = events[:, ev.RESPONSE] >= 0
     if answered.any():
         yield "police.response_minutes", "all", events[answered, ev.RESPONSE].mean() / 10
-        for d, label in enumerate(record.districts):
-            there = answered & (district == d)
-            if there.any():
-                yield ("police.response_minutes", f"district:{label}",
-                       events[there, ev.RESPONSE].mean() / 10)
     recorded = events[:, ev.RECORDED] == 1
+    for label, there in record.where_and_when():
+        if (answered & there).any():
+            minutes = events[answered & there, ev.RESPONSE].mean() / 10
+            yield "police.response_minutes", label, minutes
+        if (recorded & there).any():
+            yield "police.clearance", label, events[recorded & there, ev.CLEARED].mean()
     if recorded.any():
         yield "police.clearance", "all", events[recorded, ev.CLEARED].mean()
         n = len(record.districts)

@@ -133,6 +133,15 @@ class Record:
         """
         return mean_chances(self.happened(), self.chances, self.configured)
 
+    def where_and_when(self):
+        """Events by district of the place and by hour band: label and bool (events) of each."""
+        district = self.places.district[self.events[:, ev.PLACE]]
+        band = self.bands[self.hour_of_week % 24]
+        for d, label in enumerate(self.districts):
+            yield f"district:{label}", district == d
+        for b, label in enumerate(BANDS):
+            yield f"hours:{label}", band == b
+
     def victim_cells(self, chosen: np.ndarray) -> np.ndarray:
         """Chosen events by the cell of their victim, float64 (cells); residents only."""
         victim = self.events[chosen, ev.VICTIM]

@@ -12,15 +12,21 @@ from citysim.outcomes.registry import Measure, register
 @register({"reporting.rate.": Measure("Reporting rate", "share", "higher",
                                       "Share of offences that victims report.")})
 def reporting(record: Record):
-    """Reported over true offences, by offence, and by group of victims for all."""
+    """Reported over true offences, by offence, group of victims, district and hour band."""
     reported = record.events[:, ev.REPORTED] == 1
+    parts = list(record.where_and_when())
+    people = record.groups.names[:len(record.groups.names) - len(record.districts)]
     for offence in record.totals:
+        name = f"reporting.rate.{offence}"
         chosen = np.isin(record.events[:, ev.OFFENCE], record.select(offence))
-        if chosen.any():
-            yield f"reporting.rate.{offence}", "all", reported[chosen].mean()
-    chosen = np.isin(record.events[:, ev.OFFENCE], record.select("all"))
-    suffered = record.groups.sum(record.victim_cells(chosen))
-    told = record.groups.sum(record.victim_cells(chosen & reported))
-    for g, name in enumerate(record.groups.names):
-        if g and suffered[g]:
-            yield "reporting.rate.all", name, told[g] / suffered[g]
+        if not chosen.any():
+            continue
+        yield name, "all", reported[chosen].mean()
+        suffered = record.groups.sum(record.victim_cells(chosen))
+        told = record.groups.sum(record.victim_cells(chosen & reported))
+        for g, group in enumerate(people):
+            if g and suffered[g]:
+                yield name, group, told[g] / suffered[g]
+        for label, there in parts:
+            if (chosen & there).any():
+                yield name, label, reported[chosen & there].mean()
