@@ -51,7 +51,7 @@ def _rows_of_group(folder: Path, group: str) -> list[tuple[str, str]]:
 def _summary(path: Path) -> str:
     """What a file says of itself: its doc, its name, or its first comment."""
     content = read_yaml(path)
-    for key in ("question", "doc", "label", "name"):
+    for key in ("question", "doc", "label"):
         if isinstance(content.get(key), str):
             return " ".join(content[key].split())
     for line in path.read_text(encoding="utf-8").splitlines():
