@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-OUTCOMES = ("crime.true.all", "crime.true.all_but_vandalism", "crime.recorded.all",
+from citysim.analysis.measures import meaning
+from citysim.analysis.wording import change, plain_verdict, scenario_label
+
+OUTCOMES = ("crime.hazard.all", "crime.hazard.all_but_vandalism", "crime.recorded.all",
             "safety.safe_after_dark", "night.users", "trust.police", "cost.total")
 
 
 def sentence(row: pd.Series) -> str:
-    """One scenario's effect on one outcome; an interval that holds zero shows no change."""
-    interval = f"90 % interval {row.diff_lo90:+.3g} to {row.diff_hi90:+.3g} {row.unit}"
-    if not (row.diff_lo90 > 0 or row.diff_hi90 < 0):
-        return f"no change can be shown ({interval})"
-    verb = "falls" if row["diff"] < 0 else "rises"
-    return f"{verb} by {abs(row['diff']):.3g} ({100 * row.relative:+.1f} %; {interval})"
+    """One scenario's effect on one outcome with its 90 % interval and what that shows."""
+    difference, interval = change(row)
+    return f"{difference} ({interval}), {plain_verdict(row)}" if interval else difference
 
 
 def main(folder: Path) -> None:
@@ -28,9 +28,9 @@ def main(folder: Path) -> None:
     for outcome in OUTCOMES:
         rows = summary[summary["outcome"] == outcome]
         if len(rows):
-            print(outcome)
+            print(meaning(outcome).label)
             for _, row in rows.iterrows():
-                print(f"  {row.scenario:<20} {sentence(row)}")
+                print(f"  {scenario_label(row.scenario):<20} {sentence(row)}")
 
 
 if __name__ == "__main__":
