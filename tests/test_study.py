@@ -273,11 +273,13 @@ def test_a_failing_report_does_not_lose_results(folder, tmp_path):
 
 
 def test_the_flagships_script_reads_a_summary(tmp_path):
-    row = {"outcome": "crime.true.all", "group": "all", "unit": "per 100k", "mean": 100.0,
+    row = {"outcome": "crime.hazard.all", "group": "all", "unit": "per 100k", "mean": 100.0,
            "diff": -7.5, "diff_lo90": -9.0, "diff_hi90": -6.0, "relative": -0.075,
-           "p_better": 0.99}
+           "relative_lo90": -0.09, "relative_hi90": -0.06, "p_better": 0.99, "better": "lower",
+           "baseline": "no_action"}
     rows = [{**row, "scenario": "lamps"},
-            {**row, "scenario": "beats", "diff": 0.5, "diff_lo90": -1.0, "diff_hi90": 2.0},
+            {**row, "scenario": "beats", "diff": 0.5, "diff_lo90": -1.0, "diff_hi90": 2.0,
+             "relative": 0.005, "relative_lo90": -0.01, "relative_hi90": 0.02},
             {**row, "scenario": "no_action", "diff": 0.0, "diff_lo90": 0.0, "diff_hi90": 0.0}]
     pd.DataFrame(rows).to_csv(tmp_path / "summary.csv", index=False)
     script = TESTS.parent / "experiments" / "flagship" / "answer.py"
@@ -285,8 +287,9 @@ def test_the_flagships_script_reads_a_summary(tmp_path):
                           text=True)
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("  ")}
-    assert "falls by 7.5" in lines["lamps"] and "no change" in lines["beats"]
-    assert "no_action" not in lines
+    assert "7.5 % (" in lines["Lamps"] and "9.0 to " in lines["Lamps"]
+    assert lines["Lamps"].endswith("better") and "no difference shown" in lines["Beats"]
+    assert len(lines) == 2
 
 
 @pytest.mark.parametrize(("words", "where"), [
