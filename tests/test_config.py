@@ -69,7 +69,19 @@ def test_keys_that_hold_dots_can_be_reached(folder):
         .running == 3
 
 
+def test_a_factor_is_varied_from_the_command_line_by_the_path_of_its_parameter(folder):
+    found = compose_study(["policy=lamps", "levers.policies.lamps.dose=[0.5,1]",
+                           "uncertainties.model.guardianship.decay.low=1",
+                           "uncertainties.model.guardianship.decay.high=2",
+                           "design={kind:one_at_a_time,steps:2}"], folder, folder)
+    assert found.levers["policies.lamps.dose"]["values"] == [0.5, 1]
+    decay = found.uncertainties["model.guardianship.decay"]
+    assert (decay["low"], decay["high"]) == (1, 2)
+
+
 @pytest.mark.parametrize(("word", "place", "allowed", "closest"), [
+    ("policy=[lamps,lamps]", "policy", "each once", None),
+    ("levers.policies.lamps.dose=[]", "levers.policies.lamps.dose", "a list of values", None),
     ("city=vilage", "city", "village", "village"),
     ("policy=lamp", "policy", "benches", "lamps"),
     ("policy=[lamps,beat]", "policy", "beats", "beats"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from citysim.config.errors import InputError, closest_match
+from citysim.config.factors import FactorKeys
 from citysim.config.lookup import groups, options
 from citysim.config.paths import keys_of
 from citysim.config.rules import LEAF_KEYS, is_leaf
@@ -104,6 +105,9 @@ def _check_option(folder, group, value):
             raise InputError(f"unknown {group} '{name}'",
                              where=f"{COMMAND_LINE}, {group} (files in {folder / group})",
                              allowed=known, closest=closest_match(str(name), known))
+        if names.count(name) > 1:
+            raise InputError(f"{group} '{name}' is named twice", where=f"{COMMAND_LINE}, {group}",
+                             allowed="each once; policies.NAME.dose says how much of it")
 
 
 def apply_changes(tree: dict, changes: list[Change]) -> dict:
@@ -117,13 +121,23 @@ def apply_changes(tree: dict, changes: list[Change]) -> dict:
         If a path does not exist, with the closest one that does.
     """
     for change in changes:
-        parts = keys_of(tree, change.path)
+        parts = _whole_factor(keys_of(tree, change.path))
         may_add = change.new or parts[0] in ("city", *_SWEEP)  # keys that may be left out
         node: Any = tree
         for i, part in enumerate(parts[:-1]):
             node = _step(node, part, parts[:i], change, may_add)
         _set(node, parts, change, may_add)
     return tree
+
+
+def _whole_factor(parts):
+    """``levers.a.b.low`` as three keys: a factor is named by the whole path of its parameter."""
+    if parts[0] not in ("levers", "uncertainties") or len(parts) < 3:
+        return parts
+    rest = parts[1:]
+    ends = next((i for i, part in enumerate(rest) if i and part in FactorKeys.model_fields),
+                len(rest))
+    return [parts[0], ".".join(rest[:ends]), *rest[ends:]]
 
 
 def _set(node, parts, change, may_add):
@@ -174,6 +188,8 @@ def _step(node, part, path, change, may_add):
         raise InputError(f"no element '{part}' in the list '{'.'.join(path)}'",
                          where=f"{COMMAND_LINE}, {change.path}", allowed=f"0 to {len(node) - 1}")
     if isinstance(node, dict):
+        if node.get(part) is None and not path and part in _SWEEP:
+            node[part] = {}  # null: nothing varied so far
         if part in node:
             return node[part]
         if may_add and path and path[0] in _OPEN_GROUPS:
