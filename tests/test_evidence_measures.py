@@ -269,6 +269,28 @@ def test_repeats_at_a_rate_count_whom_a_survey_asks():
     assert "people" in take("repeat_victims", unknown, {"rate": 1.0}).note
 
 
+def test_repeats_as_counted_leave_out_whom_no_survey_asks():
+    folk = people([15, 30, 30], others=1)
+    data = city([0] * 6, time=np.full(6, 24.0), victim=[0, 0, 1, 2, 3, 3], people=folk)
+    assert value("repeat_victims", data) == 0  # a child and a visitor were hit twice
+    folk.age[0] = 16
+    assert value("repeat_victims", data) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("offender", "offence", "mean"), [
+    ([7] * 9, ["a"] * 9, 3),  # one series, and the other victim
+    ([7] * 5 + [8] * 4, ["a"] * 9, 5),  # two, none above five
+    ([7] * 9, ["a"] * 6 + ["b"] * 3, 4.5),
+    ([-1] * 9, ["a"] * 9, 5)])  # nobody knows who did it
+def test_a_series_counts_as_often_as_the_survey_counts_it(offender, offence, mean):
+    data = city([0] * 10, time=24.0 + np.arange(10), victim=[0] * 9 + [1],
+                offender=[*offender, 9], offence=[*offence, "a"], people=people([30, 30]))
+    found = take("repeat_victims", data, {"offences": ["a", "b"] if "b" in offence else "a",
+                                          "rate": 0.5, "series": 5})
+    assert found.more["mean"] == mean
+    assert found.more["counted"] == 0.5
+
+
 def test_residents_hit_are_scaled_to_a_year():
     folk = people([20, 30, 70, 80], sexes=[0, 1, 1, 0, 0], others=1)
     data = city([0] * 4, victim=[0, 0, 2, 4], people=folk, days=182.5)
@@ -332,6 +354,34 @@ def test_age_peak_goes_by_rate_not_by_number():
     who = np.concatenate([np.arange(10), 10 + np.arange(200)])
     data = city(np.zeros(len(who), int), offender=who, people=people(ages))
     assert value("age_peak", data, window=1) == 17
+
+
+def test_arrests_follow_what_kind_is_cleared():
+    """Boys of 15 damage, men of 25 fight; fewer fights, but every one of them is cleared."""
+    folk = people(np.repeat([15, 25], 10))
+    who = np.concatenate([np.arange(10), np.arange(10), 10 + np.arange(10)])
+    offence = ["vandalism"] * 20 + ["assault"] * 10
+    cleared = np.array([True] + [False] * 19 + [True] * 10)
+    data = city(np.zeros(30, int), offender=who, offence=offence, cleared=cleared, people=folk)
+    assert value("age_peak", data, window=1) == 15
+    assert value("age_peak", data, window=1, by="arrests") == 25
+    plain = city(np.zeros(30, int), offender=who, offence=offence, people=folk)
+    assert "cleared" in take("age_peak", plain, {"by": "arrests"}).note
+    assert "neither" in take("age_peak", data, {"by": "hearsay"}).note
+
+
+def test_three_years_leave_the_peak_of_the_models_own_curve_where_it_is():
+    """Five would not: the curve of propensity rises faster than it falls."""
+    from citysim.config.compose import compose_study
+    from citysim.model.constants import age_curve
+
+    model = compose_study([]).model
+    curve, each = age_curve(model)[:80], 2000
+    done = np.repeat(np.arange(80), np.round(curve * each).astype(int))
+    folk = people(np.repeat(np.arange(80), each))
+    data = city(np.zeros(len(done), int), offender=done * each, people=folk)
+    assert value("age_peak", data, window=3) == model.offending.age_peak
+    assert value("age_peak", data, window=5) > model.offending.age_peak
 
 
 def test_co_offending_of_juveniles():

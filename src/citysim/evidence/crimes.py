@@ -46,6 +46,8 @@ class Crimes:
         Whether the police were told; whether it is in their books.
     together
         Whether the offender acted with others.
+    cleared
+        Whether the police found who did it.
     """
 
     place: np.ndarray
@@ -61,6 +63,7 @@ class Crimes:
     reported: np.ndarray | None = None
     recorded: np.ndarray | None = None
     together: np.ndarray | None = None
+    cleared: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from citysim.evidence.crimes import CityData, NotMeasurable, Reading
+from citysim.evidence.crimes import CityData, Crimes, NotMeasurable, Reading
 from citysim.evidence.measures.registry import measure, package
 
 DAYS_PER_YEAR = 365.0
@@ -15,10 +15,11 @@ _SPREAD = (-12.0, 12.0)  # log of the shape: from all crimes on one victim to ch
 
 
 @measure("share of victims", needs=("victim", "time", "days"))
-def repeat_victims(data, offences="all", unit="person", rate=None) -> Reading:
+def repeat_victims(data, offences="all", unit="person", rate=None, series=None) -> Reading:
     """Share of a year's victims who are hit more than once by the same kinds within that year.
 
-    With ``rate`` the value is that share as it would be at another rate of crime. A negative
+    Where people are known, only those count whom a survey asks: residents from age 16 on, or
+    their households. With ``rate`` the value is that share as it would be at another rate of crime. A negative
     binomial is fitted by maximum likelihood to the counts of all persons or households, those never
     hit included, and its mean is set to ``rate`` at the same shape (victims differ as much as
     they do here). The share as counted stands in ``more["counted"]`` and in the note.
@@ -32,6 +33,10 @@ def repeat_victims(data, offences="all", unit="person", rate=None) -> Reading:
     rate
         Crimes per resident from age 16 on, or per household, and year; ``None`` takes the city's
         as it is. Needs people one by one.
+    series
+        Most crimes of one kind by one offender against one victim that count, as a survey may
+        count no more of those alike; ``None`` counts all. The share as counted does not depend on
+        it (from two on), the fitted shape does.
 
     Raises
     ------
@@ -46,15 +51,14 @@ def repeat_victims(data, offences="all", unit="person", rate=None) -> Reading:
     hit = crimes.victim if unit == "person" else crimes.household
     if hit is None:
         raise NotMeasurable(f"the victims' {unit} is not known here")
-    times = np.unique(hit[hit >= 0], return_counts=True)[1]
+    hit = hit[_asked(data, hit, unit) & _counts_in_series(crimes, hit, series)]
+    times = np.unique(hit, return_counts=True)[1]
     if not len(times):
-        raise NotMeasurable("no victim of this kind")
+        raise NotMeasurable("no victim of this kind among those whom a survey asks")
     counted = float((times > 1).mean())
     if rate is None:
         return Reading(counted, len(times), f"{len(times)} victims")
     each = _hits_of_all(data, hit, unit)
-    if not each.any():
-        raise NotMeasurable("no victim of this kind among those whom a survey asks")
     shape = fit_shape(each)
     return Reading(
         repeat_share(rate, shape), len(times),
@@ -63,19 +67,48 @@ def repeat_victims(data, offences="all", unit="person", rate=None) -> Reading:
         {"counted": counted, "mean": float(each.mean()), "shape": shape})
 
 
+def _asked(data: CityData, hit: np.ndarray, unit: str) -> np.ndarray:
+    """Which crimes hit somebody whom a survey asks; anybody known where people are not, bool."""
+    if data.people is None:
+        return hit >= 0
+    if unit == "person":
+        n = data.people.residents
+        able = data.people.age[:n] >= _ASKED
+        return (hit >= 0) & (hit < n) & able[np.clip(hit, 0, n - 1)]
+    return np.isin(hit, _households(data))
+
+
+def _households(data: CityData) -> np.ndarray:
+    """Households in which residents live."""
+    if data.people.household is None:
+        raise NotMeasurable("not known here: who lives in which household")
+    own = np.unique(data.people.household[:data.people.residents])
+    return own[own >= 0]
+
+
+def _counts_in_series(crimes: Crimes, hit: np.ndarray, most: int | None) -> np.ndarray:
+    """Which crimes are among the first ``most`` of their kind by one offender on one victim."""
+    if most is None or crimes.offender is None or not len(hit):
+        return np.ones(len(hit), bool)
+    kind = np.unique(crimes.offence, return_inverse=True)[1]
+    alike = np.unique(np.column_stack([hit, kind, crimes.offender]), axis=0,
+                      return_inverse=True)[1].ravel()
+    order = np.lexsort((crimes.time, alike))
+    start = np.searchsorted(alike[order], alike[order])
+    before = np.empty(len(hit), np.int64)
+    before[order] = np.arange(len(hit)) - start
+    return (before < most) | (crimes.offender < 0)
+
+
 def _hits_of_all(data: CityData, hit: np.ndarray, unit: str) -> np.ndarray:
     """How often each resident who could be asked, or each household, was hit; int64."""
     if data.people is None:
         raise NotMeasurable("not known here: people one by one, so those never hit neither")
-    n = data.people.residents
     if unit == "person":
-        asked = data.people.age[:n] >= _ASKED
-        return np.bincount(hit[(hit >= 0) & (hit < n)], minlength=n)[asked]
-    if data.people.household is None:
-        raise NotMeasurable("not known here: who lives in which household")
-    own = np.unique(data.people.household[:n])
-    own = own[own >= 0]
-    return np.bincount(hit[hit >= 0], minlength=own[-1] + 1)[own]
+        n = data.people.residents
+        return np.bincount(hit, minlength=n)[data.people.age[:n] >= _ASKED]
+    own = _households(data)
+    return np.bincount(hit, minlength=own[-1] + 1)[own]
 
 
 def fit_shape(counts: np.ndarray) -> float:
