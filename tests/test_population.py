@@ -235,7 +235,7 @@ def test_unknown_district_and_scale_are_refused(city, spec, parameters):
 
 def test_timetables_decode(population, parameters):
     table = population.timetables
-    assert table.shape == (12, 168) and table.max() <= 3
+    assert table.shape == (13, 168) and table.max() <= 3
     school = parameters["timetables"]["school"]
     for day, type_ in ((0, "weekday"), (4, "weekday"), (5, "saturday"), (6, "sunday")):
         assert "".join("SHDF"[c] for c in table[1, 24 * day:24 * day + 24]) == \
@@ -257,14 +257,15 @@ def test_bad_timetables_are_refused(city, spec, parameters, stage, day, text, sa
 
 def test_who_follows_which_timetable(population):
     p = population.people
-    stages = {0: p.age < 6, 1: (p.age >= 6) & (p.age < 20), 8: p.employment == 5,
-              9: p.kind == 1, 11: p.kind == 2}
+    stages = {0: p.age < 6, 1: (p.age >= 6) & (p.age < 14), 2: (p.age >= 14) & (p.age < 18),
+              3: (p.age >= 18) & (p.employment == 1), 9: p.employment == 5, 10: p.kind == 1,
+              12: p.kind == 2}
     for code, may in stages.items():
         follows = p.timetable == code
         assert follows.any() and may[follows].all()
     workers = (p.employment == 2) & (p.kind == 0)
-    assert np.isin(p.timetable[workers], (3, 4, 5, 6)).all()
-    assert np.mean(p.timetable[workers] == 5) == pytest.approx(0.05, abs=0.015)
+    assert np.isin(p.timetable[workers], (4, 5, 6, 7)).all()
+    assert np.mean(p.timetable[workers] == 6) == pytest.approx(0.05, abs=0.015)
     assert set(np.unique(p.shift)) == {-1, 0, 1}
 
 

@@ -22,8 +22,9 @@ from citysim.state.table import Table
 
 SLEEP, HOME, DAY, FREE = 0, 1, 2, 3
 LETTERS = {"S": SLEEP, "H": HOME, "D": DAY, "F": FREE}
-STAGES = ("preschool", "school", "student", "worker_day", "worker_evening", "worker_night",
-          "worker_shop", "no_work", "retired", "commuter", "commuter_evening", "visitor")
+STAGES = ("preschool", "school", "secondary", "student", "worker_day", "worker_evening",
+          "worker_night", "worker_shop", "no_work", "retired", "commuter", "commuter_evening",
+          "visitor")
 DAY_TYPES = ("weekday", "saturday", "sunday")
 HOURS = 24
 WEEK = ("weekday",) * 5 + ("saturday", "sunday")
@@ -72,6 +73,7 @@ def assign_timetables(people: Table, places: Table, parameters: SimpleNamespace,
                       draws: Draws) -> None:
     """Fill ``people.timetable`` and ``people.shift`` (hours, -1 to 1).
 
+    Pupils of age have the evenings of students, younger ones in upper secondary school Saturday's.
     Evening and night work is drawn by person. People whose job is on a shopping street are
     in shops with the share ``shifts.shop`` over the retail share of all jobs.
     """
@@ -83,7 +85,8 @@ def assign_timetables(people: Table, places: Table, parameters: SimpleNamespace,
     table[work == CHILD] = codes["school"]
     table[(work == CHILD) & (age < p.school_from)] = codes["preschool"]
     table[work == STUDENT] = codes["student"]
-    table[(work == STUDENT) & (age < parameters.gravity.university_age)] = codes["school"]
+    minor = (work == CHILD) | ((work == STUDENT) & (age < parameters.ages.majority))
+    table[minor & (age >= p.secondary_from)] = codes["secondary"]
     table[work == RETIRED] = codes["retired"]
     employed = work == EMPLOYED
     table[employed] = codes["worker_day"]
