@@ -250,6 +250,36 @@ def test_roles_begin_and_end_as_often_as_configured(town):
     assert abs(begins - due_begin) < 4 * math.sqrt(due_begin)
 
 
+def test_as_many_begin_as_end_at_every_age_from_the_start(town):
+    """At the start and five years on, in each band of age, by chance alone apart."""
+    m = town({"model.offending.role_share": 0.9})
+    f, p = m.offenders, m.people
+    age, work = p.age[f.person], p.employment[f.person]
+    begins = np.where(np.isin(work, (NEET, UNEMPLOYED)), m.settings.model.life.onset_neet, 1.0)
+    begins *= m.settings.model.life.onset_base
+    bands = [(12, 20), (20, 35), (35, 50), (50, 70)]
+    first = []
+    for step in range(60):
+        if step in (0, 59):
+            for low, high in bands:
+                band = (age >= low) & (age < high)
+                on = band & (f.active == 1)
+                leaves = sum(life.stopping(m.constants.course, age[i], work[i])
+                             for i in np.flatnonzero(on))
+                due = begins[band & (f.active == 0)].sum()
+                # Flows balance but for the luck of who is active: p (1 - p) n (on + off)^2.
+                off = leaves / on.sum()
+                on_rate = due / (band.sum() - on.sum())
+                spread = (on_rate + off) * math.sqrt(on.sum() * (band.sum() - on.sum())
+                                                     / band.sum())
+                assert abs(due - leaves) < 4 * spread
+                if step == 0:
+                    first.append(on.sum() / band.sum())
+        life.roles(m.constants.course, random.address(1, streams.ROLE, step), f.person, p.age,
+                   p.employment, f.active)
+    assert (np.diff(first) < 0).all()  # fewer at later ages
+
+
 # --- harm at home
 
 

@@ -33,8 +33,21 @@ def rate(m, i):
     """Motivations expected in the hour."""
     f, d, r = m.offenders, m.constants.drive, m.offenders.person[i]
     factor = {0: d.at_home, 1: d.at_day_place}.get(int(m.people.at[r]), d.out)
-    return ((d.rate * f.propensity[i] + d.memory_drive * f.memory[i].max()) * factor
+    own = d.rate * (1 + company(m, r)) * f.propensity[i]
+    return ((own + d.memory_drive * f.memory[i].max()) * factor
             * math.exp(-d.arrest_weight * f.perceived_risk[i]))
+
+
+def company(m, r):
+    """What peers at the place of leisure add, in plain words of the settings."""
+    o, years, k = m.settings.model.offending, int(m.people.age[r]), int(m.people.at[r])
+    if k < 2:
+        return 0.0
+    s = m.people.anchors[r, k]
+    others = max(0.0, m.young[s] - m.settings.model.guardianship.outdoors / m.scale)
+    led = np.interp(years, [o.company_until, o.company_end], [1, 0])
+    return (o.company * led * others / (others + o.company_half)
+            * (1 - float(m.places.guardianship[s])))
 
 
 def known(m, i):
@@ -125,6 +138,53 @@ def test_offending_agrees_with_a_plain_pass(hour):
     assert found == acts
     assert (events[:, aftermath.STEP] == m.step_index).all()
     assert (events[:, aftermath.VICTIM] == -1).all()
+
+
+def peers(m, at=2, years=16, young=3.0, watched=0.0, **drive):
+    """Companionship of the first resident, whose place of leisure is made so."""
+    m.people.at[0], m.people.age[0] = at, years
+    s = m.people.anchors[0, at]
+    m.young[s], m.places.guardianship[s] = young, watched
+    return offending.companionship(
+        0, m.constants.drive._replace(**drive), m.people.at, m.people.anchors, m.people.age,
+        m.young, m.places.guardianship)
+
+
+def test_company_counts_among_peers_at_leisure_whom_nobody_watches(hour):
+    m, d = hour, hour.constants.drive
+    full = peers(m)
+    assert 0 < full < d.company
+    assert peers(m, at=0) == peers(m, at=1) == 0
+    # Alone one is no company to oneself; half of it comes with as many others as configured.
+    assert peers(m, young=d.oneself) == peers(m, young=0.0) == 0
+    assert peers(m, young=d.oneself + d.company_half) == pytest.approx(d.company / 2)
+    assert peers(m, young=30.0) > full
+    assert peers(m, watched=0.25) == pytest.approx(0.75 * full, rel=1e-6)
+    assert peers(m, watched=1.0) == 0
+    ages = [peers(m, years=years) for years in range(12, 70)]
+    assert (np.diff(ages) <= 0).all() and ages[0] == full
+    assert peers(m, years=int(d.company_end)) == 0
+    assert peers(m, company=0.0) == 0
+
+
+def test_company_moves_the_young_who_are_out_and_nobody_else(hour):
+    m, p, f = hour, hour.people, hour.offenders
+    f.memory[:] = 0
+    m.young[:], m.places.guardianship[:] = 50.0, 0.0
+    drive = m.constants.drive._replace(rate=0.05)
+
+    def moved(company):
+        out = np.zeros(len(f) + 1, np.uint64)
+        n = offending.motivate(
+            0, len(f), m.key(streams.MOTIVATION), 1.0, drive._replace(company=company), f.person,
+            f.active, f.propensity, f.memory, f.perceived_risk, p.at, p.status, p.anchors, p.age,
+            m.young, m.places.guardianship, out)
+        return set(out[:n].tolist())
+
+    alone, together = moved(0.0), moved(5.0)
+    assert alone < together
+    rows = f.person[np.array(sorted(together - alone), int)]
+    assert (p.at[rows] >= 2).all() and (p.age[rows] < drive.company_end).all()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -256,7 +316,9 @@ def test_acts_come_as_often_as_their_hazard_says(town, busy_changes):
 
 
 def test_offenders_start_as_asked(town):
-    m = town({"model.offending.active_share": 0.5, "model.offending.role_share": 0.1})
+    even = {f"model.life.{key}": 0.02 for key in ("onset_base", "desist_base")}
+    m = town({"model.offending.role_share": 0.1, "model.life.desist_age": 0,
+              "model.life.desist_job": 1, "model.life.onset_neet": 1, **even})
     f, n = m.offenders, len(m.offenders)
     ages = m.people.age[:m.n_residents]
     assert n == round(0.1 * ((ages >= 12) & (ages <= 69)).sum())

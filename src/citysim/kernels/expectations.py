@@ -8,14 +8,14 @@ import numpy as np
 
 from citysim.kernels.jit import kernel
 from citysim.kernels.life import harming
-from citysim.kernels.offending import MAX_CANDIDATES, urge, worths
+from citysim.kernels.offending import MAX_CANDIDATES, companionship, urge, worths
 from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT
 from citysim.kernels.places import friction_at
 
 
 @kernel
-def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_risk, status,
-                 mark, expected, person, haunts, memory_place, memory, *given):
+def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_risk, status, age,
+                 young, guardianship, mark, expected, person, haunts, memory_place, memory, *given):
     """Offences that offenders seek themselves: chance of being motivated x share of each choice.
 
     Parameters
@@ -24,6 +24,8 @@ def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_
         int64: offenders, and the row of ``expected`` of each.
     stamp
         First of as many stamps as there are rows, none of which ``mark`` has seen.
+    young, guardianship
+        By place, see :func:`citysim.kernels.offending.companionship`.
     mark
         Scratch, int64 (places).
     expected
@@ -35,13 +37,15 @@ def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_
     places = np.empty(MAX_CANDIDATES, np.int32)
     worth = np.empty((MAX_CANDIDATES, expected.shape[1]), np.float64)
     weight = np.empty(MAX_CANDIDATES, np.float64)
-    at = given[1]
+    at, anchors = given[1], given[2]
     for j in range(rows.size):
         i = rows[j]
         r = np.int64(person[i])
         if active[i] == 0 or status[r] != 0:
             continue
-        chance = min(1.0, urge(i, at[r], hours, drive, propensity, memory, perceived_risk))
+        company = companionship(r, drive, at, anchors, age, young, guardianship)
+        chance = min(1.0, urge(i, at[r], company, hours, drive, propensity, memory,
+                               perceived_risk))
         n, total = worths(i, stamp + j, drive, person, haunts, memory_place, memory, *given,
                           places, worth, mark, weight)
         chance /= 1.0 + total

@@ -139,25 +139,45 @@ def propensities(course, person, latent, age_factor, age, employment, self_contr
 
 
 @kernel
+def stopping(course, age, employment):
+    """Chance that an active offender of this age and work stops within a month."""
+    older = max(0.0, (age - course.desist_from) / 10.0)
+    chance = course.desist_base + course.desist_age * older
+    return chance * course.desist_job if employment == EMPLOYED else chance
+
+
+@kernel
+def starting(course, employment):
+    """Chance that a holder of the role who does not offend starts within a month."""
+    idle = employment == NEET or employment == UNEMPLOYED
+    return course.onset_base * course.onset_neet if idle else course.onset_base
+
+
+@kernel
+def resting_shares(course, person, age, employment, share):
+    """Share of holders like each one who are active where as many start as stop.
+
+    Of those at one age and in one state of work, onset x (1 - share) = desistance x share. Where
+    nobody starts or stops the share is 1. ``share`` is float64 (holders).
+    """
+    for i in range(person.size):
+        r = person[i]
+        on = min(1.0, starting(course, employment[r]))
+        off = min(1.0, stopping(course, age[r], employment[r]))
+        share[i] = on / (on + off) if on + off > 0.0 else 1.0
+
+
+@kernel
 def roles(course, key, person, age, employment, active):
     """Who stops and who starts offending this month."""
     for i in range(person.size):
         r = person[i]
         u = uniform(key, r)
-        work = employment[r] == EMPLOYED
         if active[i] == 1:
-            older = max(0.0, (age[r] - course.desist_from) / 10.0)
-            chance = course.desist_base + course.desist_age * older
-            if work:
-                chance *= course.desist_job
-            if u < chance:
+            if u < stopping(course, age[r], employment[r]):
                 active[i] = 0
-        else:
-            chance = course.onset_base
-            if employment[r] == NEET or employment[r] == UNEMPLOYED:
-                chance *= course.onset_neet
-            if u < chance:
-                active[i] = 1
+        elif u < starting(course, employment[r]):
+            active[i] = 1
 
 
 class Harm(NamedTuple):

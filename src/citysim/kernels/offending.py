@@ -29,6 +29,11 @@ class Drive(NamedTuple):
     at_home: float         # factor on the rate while at home
     at_day_place: float    # factor while at work or school
     out: float             # factor while out
+    company: float         # share that leisure among peers, nobody in charge, adds at a tender age
+    company_half: float    # peers around at which half of that is reached
+    company_until: float   # age (years) up to which it counts in full
+    company_end: float     # age from which it counts no more
+    oneself: float         # what one person at leisure adds to the count of the young there
     memory_drive: float    # motivations per hour that a fresh memory adds, whoever has it
     effort: float          # m at which a place's weight falls to 1/e
     prowl: float           # weight of haunts against places on the way
@@ -123,20 +128,44 @@ def stir(lo, hi, key, hours, drive, person, active, propensity, memory, stirred)
     row ``lo`` on and returns how many.
     """
     busiest = max(drive.at_home, drive.at_day_place, drive.out)
+    most = drive.rate * (1.0 + drive.company)
     n = ROW(lo)
     for i in range(ROW(lo), ROW(hi)):
         stirred[n] = i
         fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
-        rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours * active[i]
+        rate = (most * propensity[i] + drive.memory_drive * fresh) * hours * active[i]
         n += ROW(uniform(key, person[i]) < rate * busiest)
     return np.int64(n) - lo
 
 
 @kernel
-def urge(i, where, hours, drive, propensity, memory, perceived_risk):
-    """Chance that offender ``i``, active and free, is motivated now, being at anchor ``where``."""
+def companionship(r, drive, at, anchors, age, young, guardianship):
+    """What peers around add to how readily person ``r`` is moved to offend now, as a share.
+
+    Time at leisure with others under 25, nobody being in charge (Osgood et al. 1996), for those
+    young enough to be carried along (Gardner and Steinberg 2005). The person is no company to
+    themselves. ``young`` and ``guardianship`` are those of places.
+    """
+    where = at[r]
+    if where < 2 or age[r] >= drive.company_end:
+        return 0.0
+    s = np.int64(anchors[r, where])
+    peers = max(0.0, young[s] - drive.oneself)
+    tender = min(1.0, (drive.company_end - age[r]) / (drive.company_end - drive.company_until))
+    return (drive.company * tender * peers / (peers + drive.company_half)
+            * (1.0 - guardianship[s]))
+
+
+@kernel
+def urge(i, where, company, hours, drive, propensity, memory, perceived_risk):
+    """Chance that offender ``i``, active and free, is motivated now, being at anchor ``where``.
+
+    ``company`` (see :func:`companionship`) moves on the spur of the moment, so it does not add to
+    the pull of a remembered success.
+    """
     fresh = max(memory[i, 0], memory[i, 1], memory[i, 2], memory[i, 3])
-    rate = (drive.rate * propensity[i] + drive.memory_drive * fresh) * hours
+    moved = drive.rate * (1.0 + company) * propensity[i]
+    rate = (moved + drive.memory_drive * fresh) * hours
     factor = drive.at_home if where == 0 else (drive.at_day_place if where == 1 else drive.out)
     risk = np.exp(-drive.arrest_weight * perceived_risk[i])
     return rate * factor * risk
@@ -144,7 +173,7 @@ def urge(i, where, hours, drive, propensity, memory, perceived_risk):
 
 @kernel
 def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perceived_risk, at,
-             status, motivated):
+             status, anchors, age, young, guardianship, motivated):
     """List who of offenders ``lo`` to ``hi - 1`` is motivated, where they are now.
 
     Fills ``motivated`` (uint64) from row ``lo`` on, in the order of rows; returns how many.
@@ -157,7 +186,8 @@ def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perc
     for j in range(lo, last):
         i = motivated[j]
         r = ROW(person[i])
-        chance = urge(i, at[r], hours, drive, propensity, memory, perceived_risk)
+        company = companionship(r, drive, at, anchors, age, young, guardianship)
+        chance = urge(i, at[r], company, hours, drive, propensity, memory, perceived_risk)
         if status[r] == 0 and uniform(key, r) < chance:
             motivated[n] = i
             n += 1

@@ -149,6 +149,9 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
         drive=Drive(
             rate=on["offending"] * m.offending.rate, at_home=m.offending.at_home,
             at_day_place=m.offending.at_day_place, out=m.offending.out,
+            company=m.offending.company, company_half=m.offending.company_half,
+            company_until=m.offending.company_until, company_end=m.offending.company_end,
+            oneself=m.guardianship.outdoors / scale,
             memory_drive=on["near_repeat"] * m.near_repeat.drive, effort=m.offending.effort,
             prowl=m.offending.prowl, near_home=m.offending.near_home,
             arrest_weight=m.offending.arrest_weight),

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from citysim.config.errors import InputError
 from citysim.kernels import streams
-from citysim.kernels.life import propensities
+from citysim.kernels.life import propensities, resting_shares
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.people import N_STOCKS
 from citysim.kernels.random import address
@@ -105,7 +105,8 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
     """Holders of the offending role, the row of each person in it, and their groups.
 
     Holders are drawn evenly; age, self-control, substance use, work and moral rules then set
-    how readily each offends. Co-offending groups are the connected parts of their ties.
+    how readily each offends. As many are active at each age as onset and desistance keep there,
+    so that offending begins at rest. Co-offending groups are the connected parts of their ties.
     """
     m = settings.model.offending
     n_residents = len(ties)
@@ -119,7 +120,9 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
     chosen = np.sort(eligible[np.argsort(race, kind="stable")[:count]].astype(np.int32))
     offenders = Table("offenders", OFFENDERS, len(chosen))
     offenders.person = chosen
-    offenders.active = u[chosen, 1] < m.active_share
+    share = np.empty(len(chosen))
+    resting_shares(course, chosen, people.age, people.employment, share)
+    offenders.active = u[chosen, 1] < share
     z = ndtri(u[chosen, 2])
     offenders.latent = np.exp(m.spread * z - 0.5 * m.spread ** 2)
     propensities(course, chosen, offenders.latent, curve, people.age, people.employment,
