@@ -6,11 +6,11 @@ import numpy as np
 
 from citysim.kernels.events import CULPRIT, OFFENCE, OFFENDER, PLACE, STEP, VICTIM
 from citysim.kernels.jit import kernel
-from citysim.kernels.random import draw2, to_unit, uniform, uniform2
+from citysim.kernels.random import draw, draw2, to_unit, uniform, uniform2
 
 CHILD, STUDENT, EMPLOYED, UNEMPLOYED, NEET, RETIRED, INACTIVE = range(7)
 SCHOOL_SUPPORT, TRAINING, PLACEMENT, MENTOR, SESSIONS = 1, 2, 4, 8, 16
-SKILL = 65535.0  # full skill in the units of people.skill
+SKILL = 65535.0  # full skill, and full rules, in the units of people.skill and lasting_norms
 
 
 class Course(NamedTuple):
@@ -35,6 +35,11 @@ class Course(NamedTuple):
     control_drive: float     # log propensity per unit of missing self-control
     substance_drive: float   # log propensity per unit of substance use
     norms_drive: float       # log propensity per unit of missing moral rules
+    grievance_drive: float   # log propensity per unit of trust in the police below the usual
+    usual_trust: float       # usual trust in the police
+    peers_drive: float       # log propensity per unit of the share of ties who are active
+    norms_talk: float        # share by which one takes over a tie's moral rules in a month
+    norms_return: float      # share by which they return to the person's own in a month
     session_gain: float      # share of missing self-control that a month of sessions lends
     session_fade: float      # share of that which is lost in a month without
     control_aggression: float  # log aggression per unit of missing self-control
@@ -120,11 +125,49 @@ def grow(r, bits, course, self_control, skill, aggression):
 
 
 @kernel
-def propensities(course, person, latent, age_factor, age, employment, self_control, skill,
-                 substance, norms, propensity):
-    """Readiness to offend from age, work, self-control, substance use and moral rules.
+def spread_norms(lo, hi, key, course, tie_start, ties, lasting, before, norms):
+    """A month of talk about right and wrong, residents ``lo`` to ``hi - 1``.
 
-    ``latent`` is the person's lasting part; ``age_factor`` (float64 (111)) the age curve.
+    Everybody takes over the share ``norms_talk`` of what one tie, all equally likely, thinks
+    otherwise, and goes back by ``norms_return`` to the rules that are lastingly their own: opinions
+    that spread and yet do not become one (Friedkin and Johnsen 1990).
+
+    Parameters
+    ----------
+    lasting
+        uint16 (people), 1/65535: everybody's own rules.
+    before, norms
+        float32, share: moral rules until now (residents) and from now on (people).
+    """
+    for r in range(lo, hi):
+        old = np.float64(before[r])
+        degree = tie_start[r + 1] - tie_start[r]
+        other = old
+        if degree > 0:
+            other = before[ties[tie_start[r] + np.int64(draw(key, r) % np.uint64(degree))]]
+        norms[r] = np.float32(old + course.norms_talk * (other - old)
+                              + course.norms_return * (lasting[r] / SKILL - old))
+
+
+@kernel
+def offending_ties(r, tie_start, ties, role, active):
+    """Share of a person's ties who are active offenders, [0, 1]; 0 without ties."""
+    n = 0
+    for j in range(tie_start[r], tie_start[r + 1]):
+        i = role[ties[j]]
+        if i >= 0 and active[i] == 1:
+            n += 1
+    return n / max(1, tie_start[r + 1] - tie_start[r])
+
+
+@kernel
+def propensities(course, person, latent, age_factor, age, employment, self_control, skill,
+                 substance, norms, trust_police, tie_start, ties, role, active, propensity):
+    """Readiness to offend from age, work, traits, moral rules, grievance and peers.
+
+    ``latent`` is the person's lasting part; ``age_factor`` (float64 (111)) the age curve; ``role``
+    each person's row among the holders (-1 none) and ``active`` who of these offends. Peers move
+    propensity, which moves nobody's role, so they cannot feed on each other.
     """
     for i in range(person.size):
         r = person[i]
@@ -135,6 +178,9 @@ def propensities(course, person, latent, age_factor, age, employment, self_contr
             drive += course.jobless_drive
         elif e == STUDENT:
             drive += course.school_drive
+        drive += course.grievance_drive * (course.usual_trust - trust_police[r])
+        if course.peers_drive != 0.0:
+            drive += course.peers_drive * offending_ties(r, tie_start, ties, role, active)
         propensity[i] = latent[i] * age_factor[age[r]] * np.exp(drive)
 
 

@@ -29,8 +29,10 @@ class Rounds(NamedTuple):
     stop_young: float       # weight of people under 25 among those stopped
     stop_foreign: float     # weight of foreign nationals among those stopped
     stop_women: float       # weight of women among those stopped
-    expected_quality: float  # procedural quality at which a stop leaves trust as it was
-    stop_trust: float       # move of trust per unit of quality above or below that, in a stop
+    expected_quality: float  # procedural quality that somebody of trust ``expected_trust`` expects
+    expected_slope: float   # quality expected more per unit of trust; 0: all expect the same
+    expected_trust: float   # trust of those who expect ``expected_quality``
+    stop_trust: float       # move of trust per unit of quality beyond what is expected, in a stop
     contact_trust: float    # the same in a contact without suspicion
     city_share: float       # share of a contact's move that goes to trust in the city too
     talk_from: int          # youngest age that officers talk to
@@ -148,6 +150,16 @@ def here(quality, added):
 
 
 @kernel
+def expected_of(rounds, trust):
+    """Procedural quality that a person of this trust expects, [0, 1].
+
+    Contacts are judged against it (expectancy disconfirmation: Oliver 1980; of the police Reisig
+    and Chandek 2001), so trust settles where expectation meets what officers do.
+    """
+    return here(rounds.expected_quality, rounds.expected_slope * (trust - rounds.expected_trust))
+
+
+@kernel
 def want_stop(s, unit, strategy, dwell, key, rounds, place_rows, step_seconds, stops, counts):
     """Whether officers on a visit stop somebody; the more people pass, the likelier."""
     passing = np.float64(place_rows[s, FLOW] & FIELD_MASK) * dwell * 60.0 / step_seconds
@@ -161,7 +173,7 @@ def want_stop(s, unit, strategy, dwell, key, rounds, place_rows, step_seconds, s
 @kernel
 def talk(s, unit, expected, key, rounds, quality, first_household, household_first, household_size,
          age, trust_police, trust_city, counts):
-    """A beat officer talks to residents of the street; their trust moves with the quality."""
+    """A beat officer talks to residents of the street, whose trust moves by what they expected."""
     n = np.int64(expected)
     if uniform2(key, unit, 2000) < expected - n:
         n += 1
@@ -174,7 +186,7 @@ def talk(s, unit, expected, key, rounds, quality, first_household, household_fir
         r = household_first[h] + np.int64((bits >> np.uint64(40)) % np.uint64(household_size[h]))
         if age[r] < rounds.talk_from:
             continue
-        move = rounds.contact_trust * (quality - rounds.expected_quality)
+        move = rounds.contact_trust * (quality - expected_of(rounds, trust_police[r]))
         trust_police[r] = np.float32(min(1.0, max(0.0, trust_police[r] + move)))
         trust_city[r] = np.float32(min(1.0, max(0.0, trust_city[r] + rounds.city_share * move)))
         counts[1] += 1
@@ -223,7 +235,8 @@ def stop_people(n, stops, key, rounds, quality, place_quality, place_rows, passe
         if to_unit(draw2(key, r, 4001)) * heaviest >= weight:
             continue
         n_stopped[r] += 1
-        move = rounds.stop_trust * (here(quality, place_quality[s]) - rounds.expected_quality)
+        move = rounds.stop_trust * (here(quality, place_quality[s])
+                                    - expected_of(rounds, trust_police[r]))
         trust_police[r] = np.float32(min(1.0, max(0.0, trust_police[r] + move)))
         made[done] = r
         done += 1

@@ -34,5 +34,6 @@ UNITS = 27            # fractional patrol units
 CULPRIT = 28          # who the assailant is where friction turned to violence
 VISITS = 29           # when on its day a place is visited by directed patrols
 MANAGEMENT = 30       # how facilities are run
+NORMS = 31            # whose moral rules are heard of in a month
 
-N_STREAMS = 31
+N_STREAMS = 32

@@ -203,7 +203,8 @@ def _rounds(m, on, scale) -> Rounds:
         spill=m.deterrence.spill, stop_rate=p.stop_rate * scale,  # stops land on the sample
         stop_young=p.stop_young,
         stop_foreign=p.stop_foreign, stop_women=p.stop_women,
-        expected_quality=t.expected_quality, stop_trust=moved * t.stop,
+        expected_quality=t.expected_quality, expected_slope=t.expected_slope,
+        expected_trust=t.expected_trust, stop_trust=moved * t.stop,
         contact_trust=moved * t.contact, city_share=t.city_share, talk_from=p.talk_from)
 
 
@@ -239,7 +240,9 @@ def _course(m) -> Course:
         desist_job=life.desist_job, onset_base=life.onset_base, onset_neet=life.onset_neet,
         jobless_drive=o.jobless_drive, school_drive=o.school_drive,
         control_drive=o.control_drive, substance_drive=o.substance_drive,
-        norms_drive=o.norms_drive, session_gain=life.session_gain,
+        norms_drive=o.norms_drive, grievance_drive=o.grievance_drive,
+        usual_trust=m.trust.usual_police, peers_drive=o.peers_drive,
+        norms_talk=life.norms_talk, norms_return=life.norms_return, session_gain=life.session_gain,
         session_fade=life.session_fade, control_aggression=m.night.aggression_control,
         neet_below=life.neet_below, dropout_from=life.dropout_from, dropout_to=life.dropout_to,
         desist_from=life.desist_from)

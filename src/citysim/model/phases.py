@@ -352,14 +352,18 @@ def build_efficacy(m) -> None:
 
 
 def life_course(m, day: int) -> None:
-    """A month: work, school, skills; propensities; who starts and stops offending."""
-    p, f, n = m.people, m.offenders, m.n_residents
+    """A month: work, school, skills, moral rules; propensities; who starts and stops offending."""
+    p, f, n, ties = m.people, m.offenders, m.n_residents, m.population.ties
     course = m.constants.course
     life.month(0, n, course, m.key(streams.WORK), m.key(streams.SCHOOL), p.age, p.employment,
                p.programme, m.placed, p.self_control, p.skill, p.aggression, p.timetable,
                m.timetable_work, m.timetable_free)
+    if course.norms_talk > 0 or course.norms_return > 0:
+        life.spread_norms(0, n, m.key(streams.NORMS), course, ties.start, ties.items,
+                          p.lasting_norms, p.norms[:n].copy(), p.norms)
     life.propensities(course, f.person, f.latent, m.age_factor, p.age, p.employment,
-                      p.self_control, p.skill, p.substance, p.norms, f.propensity)
+                      p.self_control, p.skill, p.substance, p.norms, p.trust_police, ties.start,
+                      ties.items, m.role, f.active, f.propensity)
     life.roles(course, m.key(streams.ROLE), f.person, p.age, p.employment, f.active)
 
 

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from citysim.config.errors import InputError
 from citysim.kernels import streams
-from citysim.kernels.life import propensities, resting_shares
+from citysim.kernels.life import SKILL, propensities, resting_shares
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.people import N_STOCKS
 from citysim.kernels.random import address
@@ -48,6 +48,7 @@ def start_people(people: Table, settings, seed: int) -> None:
     people.trust_police = np.clip(m.trust.usual_police + spread * z[:, 1], 0, 1)
     people.trust_city = np.clip(m.trust.usual_city + spread * z[:, 2], 0, 1)
     people.norms = np.clip(m.offending.norms_mean + m.offending.norms_sd * z[:, 3], 0, 1)
+    people.lasting_norms = np.round(people.norms * SKILL)
 
 
 def start_fear(people: Table, places: Table, settings) -> None:
@@ -104,8 +105,8 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
                     seed: int) -> tuple[Table, np.ndarray, Ragged]:
     """Holders of the offending role, the row of each person in it, and their groups.
 
-    Holders are drawn evenly; age, self-control, substance use, work and moral rules then set
-    how readily each offends. As many are active at each age as onset and desistance keep there,
+    Holders are drawn evenly; age, traits, work, moral rules, grievance and peers then set how
+    readily each offends. As many are active at each age as onset and desistance keep there,
     so that offending begins at rest. Co-offending groups are the connected parts of their ties.
     """
     m = settings.model.offending
@@ -125,15 +126,16 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
     offenders.active = u[chosen, 1] < share
     z = ndtri(u[chosen, 2])
     offenders.latent = np.exp(m.spread * z - 0.5 * m.spread ** 2)
+    role = np.full(len(people), -1, np.int32)
+    role[chosen] = np.arange(len(chosen))
     propensities(course, chosen, offenders.latent, curve, people.age, people.employment,
                  people.self_control, people.skill, people.substance, people.norms,
+                 people.trust_police, ties.start, ties.items, role, offenders.active,
                  offenders.propensity)
     if len(chosen):
         offenders.latent = offenders.latent / offenders.propensity.mean()
         offenders.propensity = offenders.propensity / offenders.propensity.mean()
     _haunts(offenders, people, places, m.haunt_scale, seed)
-    role = np.full(len(people), -1, np.int32)
-    role[chosen] = np.arange(len(chosen))
     groups = _groups(offenders, ties, role, m.co_offending, seed)
     return offenders, role, groups
 

@@ -121,6 +121,8 @@ PEOPLE = (
     C("caution", "f4", "1", "weight of going out by day and after dark, 1 without fear", 0, 1,
       width=2, default=1),
     C("norms", "f4", "share", "moral rules against offending, 1 strong", 0, 1, default=0.7),
+    C("lasting_norms", "u2", "1/65535", "moral rules that are lastingly the person's own",
+      default=45875),
     C("fear", "f4", "share", "fear of crime by day and after dark", 0, 1, width=2),
     C("trust_police", "f4", "share", "trust in the police", 0, 1, default=0.5),
     C("trust_city", "f4", "share", "trust in the city", 0, 1, default=0.5),
