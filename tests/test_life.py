@@ -1,5 +1,6 @@
 """Minds at midnight, the life course, harm at home, and the ageing of places."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -202,9 +203,24 @@ def test_months_are_as_often_as_configured(town):
     assert stats.binomtest(int(found), int(looking), c.job_find).pvalue > LEAST_P
 
 
+def again(m, changes=None):
+    """Propensities worked out anew, with constants changed; returns them."""
+    f, p, ties = m.offenders, m.people, m.population.ties
+    course = m.constants.course._replace(**(changes or {}))
+    life.propensities(course, f.person, f.latent, m.age_factor, p.age, p.employment,
+                      p.self_control, p.skill, p.substance, p.norms, p.trust_police, ties.start,
+                      ties.items, m.role, f.active, f.propensity)
+    return f.propensity.astype(float)
+
+
 def test_propensity_agrees_with_its_formula_and_its_signs(town):
     m = town()
     f, p, o = m.offenders, m.people, m.settings.model.offending
+    offend = set(f.person[f.active == 1].tolist())
+
+    def peers(r):
+        ties = m.population.ties[r]
+        return sum(int(t) in offend for t in ties) / max(1, len(ties))
 
     def expected(i):
         r = f.person[i]
@@ -213,18 +229,111 @@ def test_propensity_agrees_with_its_formula_and_its_signs(town):
                  else math.exp(-(age - o.age_peak) / o.age_decay)) * (age >= 10)
         missing = (1 - p.self_control[r]) * (1 - p.skill[r] / 65535)
         drive = (o.control_drive * missing + o.substance_drive * p.substance[r]
-                 + o.norms_drive * (1 - p.norms[r]))
+                 + o.norms_drive * (1 - p.norms[r])
+                 + o.grievance_drive * (m.settings.model.trust.usual_police - p.trust_police[r])
+                 + o.peers_drive * peers(r))
         e = p.employment[r]
         drive += o.jobless_drive if e in (UNEMPLOYED, NEET) else 0
         drive += o.school_drive if e == STUDENT else 0
         return f.latent[i] * curve * math.exp(drive)
 
     p.skill[::2] = 20000
-    life.propensities(m.constants.course, f.person, f.latent, m.age_factor, p.age, p.employment,
-                      p.self_control, p.skill, p.substance, p.norms, f.propensity)
+    again(m)
     np.testing.assert_allclose(f.propensity, [expected(i) for i in range(len(f))], rtol=1e-4)
     assert m.age_factor.argmax() == o.age_peak and m.age_factor.max() == 1
     assert (np.diff(m.age_factor[int(o.age_peak):]) < 0).all()
+
+
+def test_grievance_and_peers_work_through_trust_and_roles_alone(town):
+    m = town()
+    f, p = m.offenders, m.people
+    off = {"grievance_drive": 0.0, "peers_drive": 0.0}
+    without, with_both = again(m, off), again(m)
+    usual = m.settings.model.trust.usual_police
+    p.trust_police[f.person] = usual
+    f.active[:] = 0
+    np.testing.assert_allclose(again(m), without, rtol=1e-6)  # usual trust, nobody offends
+    p.trust_police[f.person] -= 0.2
+    drive = m.settings.model.offending.grievance_drive
+    np.testing.assert_allclose(again(m) / without, math.exp(0.2 * drive), rtol=1e-5)
+    p.trust_police[f.person] = usual
+    f.active[:] = 1
+    most = m.settings.model.offending.peers_drive
+    gain = again(m) / without
+    assert gain.max() > gain.min() >= 1 - 1e-6 and gain.max() <= math.exp(most) * (1 + 1e-6)
+    assert not np.allclose(with_both, without)
+
+
+def test_peers_stay_bounded_over_years(town):
+    """Roles follow from age and work alone, so what peers add cannot feed on itself."""
+    plain, strong = town({"model.offending.peers_drive": 0.0}), town()
+    strong.constants = dataclasses.replace(
+        strong.constants, course=strong.constants.course._replace(peers_drive=4.0))
+    for m in (plain, strong):
+        for step in range(36):
+            m.step_index = step * 720
+            phases.life_course(m, 30 * step)
+    np.testing.assert_array_equal(plain.offenders.active, strong.offenders.active)
+    ratio = strong.offenders.propensity / plain.offenders.propensity
+    latent = strong.offenders.latent / plain.offenders.latent
+    assert (ratio / latent >= 1 - 1e-5).all() and (ratio / latent <= math.exp(4.0) + 1e-3).all()
+
+
+def spread(m, months, **changes):
+    """Moral rules after some months in which nothing else happens."""
+    p, n, ties = m.people, m.n_residents, m.population.ties
+    course = m.constants.course._replace(**changes)
+    for step in range(months):
+        life.spread_norms(0, n, random.address(1, streams.NORMS, step), course, ties.start,
+                          ties.items, p.lasting_norms, p.norms[:n].copy(), p.norms)
+    return p.norms[:n].astype(float)
+
+
+def test_moral_rules_move_towards_a_tie_and_back_to_ones_own(town):
+    m = town()
+    p, n, ties = m.people, m.n_residents, m.population.ties
+    np.testing.assert_allclose(p.lasting_norms / 65535, p.norms, atol=1e-5)
+    rng = np.random.default_rng(3)
+    p.norms[:n] = rng.uniform(0, 1, n)
+    old, c = p.norms[:n].astype(float), m.settings.model.life
+    key = random.address(1, streams.NORMS, 0)
+    partner = [ties[r][int(random.draw(key, r)) % len(ties[r])] if len(ties[r]) else r
+               for r in range(n)]
+    expected = (old + c.norms_talk * (old[partner] - old)
+                + c.norms_return * (p.lasting_norms[:n] / 65535 - old))
+    outside = p.norms[n:].copy()
+    np.testing.assert_allclose(spread(m, 1), expected, atol=1e-6)
+    np.testing.assert_array_equal(p.norms[n:], outside)
+
+
+def test_moral_rules_grow_alike_among_ties_and_do_not_become_one(town):
+    m, alone, only_talk = town(), town(), town()
+    before = m.people.norms[:m.n_residents].astype(float)
+    degree = np.diff(m.population.ties.start)
+
+    def with_ties(norms):
+        other = np.bincount(np.repeat(np.arange(len(degree)), degree),
+                            norms[m.population.ties.items], len(degree))[degree > 0]
+        return np.corrcoef(norms[degree > 0], other / degree[degree > 0])[0, 1]
+
+    after = spread(m, 240)
+    assert with_ties(after) > with_ties(before) + 0.05
+    merged = spread(only_talk, 240, norms_return=0.0)
+    assert before.std() > after.std() > 0.5 * before.std() > merged.std()
+    np.testing.assert_array_equal(
+        spread(alone, 5, norms_talk=0.0, norms_return=0.0), before)
+
+
+def test_a_tie_whose_rules_change_changes_others(town):
+    """Who is told of weaker rules offends more, as far as rules have spread."""
+    changed, same = town(), town()
+    outsiders = np.setdiff1d(np.arange(changed.n_residents), changed.offenders.person)
+    changed.people.norms[outsiders] = 0
+    changed.people.lasting_norms[outsiders] = 0
+    for m in (changed, same):
+        spread(m, 12)
+    ratio = again(changed) / again(same)
+    assert (ratio >= 1 - 1e-6).all() and ratio.mean() > 1.001
 
 
 def test_roles_begin_and_end_as_often_as_configured(town):

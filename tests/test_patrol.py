@@ -160,12 +160,15 @@ def test_talks_move_trust_by_the_quality_of_the_contact(hour):
     police, city = m.people.trust_police.copy(), m.people.trust_city.copy()
     go(m, BEAT, 6, contacts=6.0, quality=1.0)
     talks = m.counts[1]
-    gain, change = rounds.contact_trust * (1 - rounds.expected_quality), m.people.trust_police
+    change = m.people.trust_police
     moved = np.flatnonzero(change != police)
     assert len(moved) > 5
     assert (m.people.age[moved] >= 14).all() and (moved < m.n_residents).all()
-    count = (change - police)[moved] / gain
-    full = change[moved] >= 1
+    # each contact takes the same share of the way to the trust of those who expect just that
+    settled = rounds.expected_trust + (1 - rounds.expected_quality) / rounds.expected_slope
+    left = ((settled - change) / (settled - police.astype(float)))[moved]
+    count = np.log(left) / np.log(1 - rounds.contact_trust * rounds.expected_slope)
+    full = (change[moved] >= 1) | (police[moved] < 0.05)  # nobody expects less than nothing
     np.testing.assert_allclose(count[~full], np.round(count[~full]), atol=1e-4)
     assert np.round(count[~full]).sum() <= talks
     half = (m.people.trust_city - city)[moved]
@@ -179,6 +182,40 @@ def test_talks_move_trust_by_the_quality_of_the_contact(hour):
     go(worse, BEAT, 6, contacts=6.0, quality=0.0, step=1)
     assert (worse.people.trust_police <= before).all()
     assert (worse.people.trust_police < before).any()
+
+
+def test_a_contact_is_judged_by_what_the_person_expects(hour):
+    """The same fair contact raises low trust and lowers high trust; without a slope neither."""
+    r = hour.constants.rounds
+    usual, fair = r.expected_trust, r.expected_quality
+    assert patrol.expected_of(r, usual) == fair
+    assert usual == hour.settings.model.trust.usual_police
+    trust = np.linspace(0, 1, 21)
+    expects = np.array([patrol.expected_of(r, t) for t in trust])
+    assert (np.diff(expects) >= 0).all() and expects[-1] > fair > expects[0] >= 0
+    flat = without(hour, expected_slope=0.0)
+    assert {patrol.expected_of(flat, t) for t in trust} == {fair}
+    for rounds, moves in ((r, True), (flat, False)):
+        m = copy.deepcopy(hour)
+        low = np.arange(len(m.people)) % 2 == 0
+        before = np.where(low, usual - 0.3, usual + 0.3).astype(np.float32)
+        m.people.trust_police = before
+        go(m, BEAT, 6, contacts=6.0, quality=fair, rounds=rounds)
+        change = m.people.trust_police - before
+        assert m.counts[1] > 10
+        assert (change[low] > 0).any() == moves and (change[low] >= 0).all()
+        assert (change[~low] < 0).any() == moves and (change[~low] <= 0).all()
+
+
+def test_officers_who_are_unfair_to_those_who_expect_it_leave_their_trust(hour):
+    """Trust settles where expectation meets quality, wherever it came from."""
+    r = hour.constants.rounds
+    poor = r.expected_quality - 0.2
+    settled = r.expected_trust - 0.2 / r.expected_slope
+    hour.people.trust_police = settled
+    go(hour, BEAT, 6, contacts=6.0, quality=poor)
+    assert hour.counts[1] > 10
+    np.testing.assert_allclose(hour.people.trust_police, settled, atol=1e-6)
 
 
 def stop(m, places, quality=0.5, seed=1):
