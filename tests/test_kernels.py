@@ -70,7 +70,8 @@ def plain_move(model):
         here = int(p.at[r])
         if here >= 2 and p.status[r] == 0:
             s = p.anchors[r, here]
-            level = min(float(p.intoxication[r] + model.drink[s] * p.substance[r]), 255.0)
+            level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * p.substance[r]),
+                        255.0)
             p.intoxication[r] = int(level)
             seen["friction"][s] += int(float(p.aggression[r]) * (0.12 + level / 255) * SCALE)
         there = here if p.status[r] else wanted(model, r, model.pull, decay)
@@ -120,8 +121,8 @@ def test_moving_agrees_with_a_plain_pass(when, request):
     phases.places.pulls(0, len(plain.places), plain.hour, *(
         plain.places[c] for c in ("closing_hour", "venues", "alcohol", "events", "services",
                                   "retail", "green", "leisure", "shops", "lighting", "unease")),
-        plain.constants.tastes, plain.constants.sensitivity, plain.drink_rate, plain.pull,
-        plain.drink)
+        plain.constants.tastes, plain.constants.sensitivity, plain.drink_rate,
+        plain.settings.model.night.others_drink, plain.pull, plain.drink)
     seen = plain_move(plain)
     assert len(seen["unsure"]) < 10, "single precision is in doubt for a handful only"
     sure = np.setdiff1d(np.arange(len(model.people)), list(seen["unsure"]))

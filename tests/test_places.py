@@ -138,8 +138,52 @@ def test_pulls_agree_with_plain_formulas(evening):
         expected = offer @ tastes * np.exp(-night * np.array(r.sensitivity) * unease[s])
         np.testing.assert_allclose(m.pull[s], expected, rtol=1e-4, atol=1e-7)
         rate = m.settings.model.night.drink_rate * p.alcohol[s] if venues else 0
-        assert m.drink[s] == pytest.approx(rate, rel=1e-5)
+        guests = np.divide(offer[:2] @ tastes[:2], offer @ tastes, out=np.zeros(6),
+                           where=offer @ tastes > 0)
+        np.testing.assert_allclose(m.drink[s], rate * guests, rtol=1e-5)
     assert (h.evening, h.services_open) == (1, 1) and k.sensitivity.min() > 0
+
+
+def drinking(m, **changes):
+    """Pull and drink of all places this hour, with columns or the share of others changed."""
+    p, others = m.places, changes.pop("others_drink", 0.0)
+    names = ("closing_hour", "venues", "alcohol", "events", "services", "retail", "green",
+             "leisure", "shops", "lighting", "unease")
+    pull, drink = np.full((2, len(p), 6), np.nan, np.float32)
+    places.pulls(0, len(p), m.hour, *(changes.get(n, p[n]) for n in names), m.constants.tastes,
+                 m.constants.sensitivity, m.drink_rate, others, pull, drink)
+    return pull, drink
+
+
+def test_what_draws_others_neither_adds_nor_takes_drinking(evening):
+    """Green, shops, events and services bring people who do not drink as guests of the bar."""
+    m = evening
+    phases.clock(m)
+    m.hour = m.hour._replace(shops_open=1.0)
+    pull, drink = drinking(m)
+    more, less = drinking(m, green=m.places.green + np.float32(0.6),
+                          shops=m.places.shops + np.uint16(4),
+                          events=m.places.events + np.float32(3),
+                          services=m.places.services + np.uint16(2))
+    bars = drink[:, 0] > 0
+    assert bars.sum() > 5 and (more > pull).all()
+    assert (less[bars] < drink[bars]).all() and not less[~bars].any()
+    np.testing.assert_allclose(more * less, pull * drink, rtol=1e-4, atol=1e-9)
+
+
+def test_guests_of_venues_drink_as_far_as_alcohol_leads(evening):
+    m = evening
+    phases.clock(m)
+    nothing = np.zeros(len(m.places), np.float32)
+    alone = {n: nothing for n in ("events", "services", "green", "leisure", "shops")}
+    is_open = (m.places.venues > 0) & (m.hour.clock < m.places.closing_hour)
+    served = m.settings.model.night.drink_rate * m.places.alcohol * is_open
+    assert served.any() and (served == 0).any()
+    for got in (drinking(m, **alone), drinking(m, others_drink=1.0)):
+        np.testing.assert_allclose(got[1], np.tile(served[:, None], 6), rtol=1e-5)
+    one, other = (drinking(m, others_drink=x)[1] for x in (0.0, 1.0))
+    np.testing.assert_allclose(drinking(m, others_drink=0.25)[1], 0.75 * one + 0.25 * other,
+                               rtol=1e-5, atol=1e-6)
 
 
 def test_friction_agrees_with_plain_formulas(hour):

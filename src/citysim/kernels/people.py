@@ -71,16 +71,19 @@ def sort_by_activity(lo, hi, doing, timetable, shift, status, at, anchors, free,
 
 
 @kernel
-def drink_and_jostle(n, out, at, anchors, intoxication, substance, aggression, drink,
+def drink_and_jostle(n, out, at, anchors, group, intoxication, substance, aggression, drink,
                      sober_friction, friction):
-    """The ``n`` people listed in ``out`` drink where alcohol leads, and bring their friction.
+    """The ``n`` people listed in ``out`` drink as far as they are guests of venues that serve
+    alcohol, and bring their friction.
 
-    Friction of a person is aggression times (sober friction + intoxication) times the time spent.
+    Everybody drinks the mean of their group at the place (``drink``): friction is proportional to
+    intoxication, so its expectation is that of a draw of who came for a bar. Friction of a person
+    is aggression times (sober friction + intoxication) times the time spent.
     """
     for i in range(ROW(n)):
         r = out[i]
         s = anchors[r, at[r]]
-        level = min(intoxication[r] + drink[s] * substance[r], np.float32(255.0))
+        level = min(intoxication[r] + drink[s, group[r]] * substance[r], np.float32(255.0))
         intoxication[r] = np.uint8(level)
         heat = aggression[r] * (sober_friction + level / 255.0)
         friction[s] += np.int64(heat * FRICTION_SCALE)
@@ -223,8 +226,8 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
     stay
         Inertia of a stay, multiplies the weight of the present place.
     drink, sober_friction, sober
-        Intoxication gained per step by place (float32, in 1/255), friction of the sober, and the
-        share of intoxication kept on coming home.
+        Intoxication gained per step by place and group (float32 (places, 6), in 1/255), friction
+        of the sober, and the share of intoxication kept on coming home.
     rise, fall
         Shares by which fear moves towards what a trip showed, upwards and downwards.
     place_rows, stock, friction
@@ -247,8 +250,8 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
         stop = min(start + BLOCK, hi)
         n_free, n_out, n = sort_by_activity(start, stop, doing, timetable, shift, status, at,
                                             anchors, free, out, person, destination)
-        drink_and_jostle(n_out, out, at, anchors, intoxication, substance, aggression, drink,
-                         sober_friction, friction)
+        drink_and_jostle(n_out, out, at, anchors, group, intoxication, substance, aggression,
+                         drink, sober_friction, friction)
         n = choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull,
                    decay, stay, n, person, destination)
         n_home, n_out = start_walks(n, person, destination, at, hops, route, routes, moved,

@@ -217,12 +217,31 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, fri
 
 @kernel
 def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, retail, green, leisure,
-          shops, lamp, unease, weights, sensitivity, drink_rate, pull, drink):
-    """What each place has on offer now, for six groups, and how fast one drinks there.
+          shops, lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, drink):
+    """What each place has on offer now, for six groups, and how fast each drinks there.
 
-    ``weights`` (float64 (6 groups, 6 offers)) are the tastes for alcohol-led venues, other
-    venues, shops, green, events and services; ``sensitivity`` (6 groups) weighs the place's
-    insecurity after dark. ``pull`` is the odds of going against staying in.
+    Who drinks are the guests of open venues, as far as these are led by alcohol. Of a group they
+    are the share that venues have in what the place offers it now: by the logit model of the
+    choice, in which offers add up, that share came, or stays, for them (McFadden 1974). Staying
+    is chosen anew in every step, by what is on offer then, so it holds for those who came for
+    something that has closed since.
+
+    Parameters
+    ----------
+    weights
+        float64 (6 groups, 6 offers): tastes for alcohol-led venues, other venues, shops, green,
+        events and services.
+    sensitivity
+        float64 (6): weight of the place's insecurity after dark.
+    drink_rate
+        Intoxication gained per step by a heavy drinker among drinkers, in 1/255.
+    others_drink
+        Share in which people who came for something else drink as guests of venues do, 0 to 1.
+    pull
+        float32 (places, 6), filled: odds of going against staying in.
+    drink
+        float32 (places, 6), filled: intoxication gained per step by a heavy drinker, in 1/255,
+        as a mean over those of the group who are at leisure there.
     """
     night = 1.0 - hour.daylight
     for s in range(lo, hi):
@@ -234,10 +253,13 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, retail,
         park = (green[s] + leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
         show = np.sqrt(events[s] / 7.0) * hour.evening  # a week's events, spread over its evenings
         serve = np.sqrt(services[s]) * hour.services_open
-        drink[s] = drink_rate * alcohol[s] * is_open if open_venues > 0 else 0.0
+        rate = drink_rate * alcohol[s] if open_venues > 0 else 0.0
         for g in range(6):
-            offer = (weights[g, 0] * bars + weights[g, 1] * other + weights[g, 2] * shopping
-                     + weights[g, 3] * park + weights[g, 4] * show + weights[g, 5] * serve)
+            going_out = weights[g, 0] * bars + weights[g, 1] * other
+            offer = (going_out + weights[g, 2] * shopping + weights[g, 3] * park
+                     + weights[g, 4] * show + weights[g, 5] * serve)
+            guests = going_out / offer if going_out > 0.0 else 0.0
+            drink[s, g] = rate * (others_drink + (1.0 - others_drink) * guests)
             if night > 0.0:
                 offer *= np.exp(-night * sensitivity[g] * unease[s])
             pull[s, g] = offer

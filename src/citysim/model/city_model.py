@@ -150,7 +150,7 @@ class CityModel(mesa.Model):
         self.place_rows = np.zeros((n_places, 2), np.uint64)
         self.friction = np.zeros(n_places, np.int64)
         self.pull = np.zeros((n_places, 6), np.float32)
-        self.drink = np.zeros(n_places, np.float32)
+        self.drink = np.zeros((n_places, 6), np.float32)
         self.women, self.young = np.zeros(n_places), np.zeros(n_places)
         self.value = np.zeros((n_places, n_offences), np.float32)
         self.place_marks = np.full((self.threads, n_places), -1, np.int64)

@@ -60,7 +60,7 @@ def move(m) -> None:
     (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
         m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services, s.retail,
         s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes,
-        k.sensitivity, m.drink_rate, m.pull, m.drink)
+        k.sensitivity, m.drink_rate, m.settings.model.night.others_drink, m.pull, m.drink)
     decay = travel_decay(m)
     mover = m.settings.model.fear
     common = (m.hour_of_week, m.key(streams.CHOICE), m.dark, m.population.timetables, p.timetable,
