@@ -72,7 +72,7 @@ def plain_move(model):
             s = p.anchors[r, here]
             level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * p.substance[r]),
                         255.0)
-            p.intoxication[r] = int(level)
+            p.intoxication[r] = int(level + 0.5)
             seen["friction"][s] += int(float(p.aggression[r]) * (0.12 + level / 255) * SCALE)
         there = here if p.status[r] else wanted(model, r, model.pull, decay)
         if there is None:

@@ -84,7 +84,8 @@ def drink_and_jostle(n, out, at, anchors, group, intoxication, substance, aggres
         r = out[i]
         s = anchors[r, at[r]]
         level = min(intoxication[r] + drink[s, group[r]] * substance[r], np.float32(255.0))
-        intoxication[r] = np.uint8(level)
+        # Rounded, not cut off: what an hour adds is often a few units only.
+        intoxication[r] = np.uint8(level + np.float32(0.5))
         heat = aggression[r] * (sober_friction + level / 255.0)
         friction[s] += np.int64(heat * FRICTION_SCALE)
 
