@@ -70,8 +70,9 @@ def plain_move(model):
         here = int(p.at[r])
         if here >= 2 and p.status[r] == 0:
             s = p.anchors[r, here]
-            level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * p.substance[r]),
-                        255.0)
+            usual = model.settings.model.night.usual if p.age[r] >= 18 else 0.0
+            thirst = usual + (1 - usual) * float(p.substance[r])
+            level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * thirst), 255.0)
             p.intoxication[r] = int(level + 0.5)
             seen["friction"][s] += int(float(p.aggression[r]) * (0.12 + level / 255) * SCALE)
         there = here if p.status[r] else wanted(model, r, model.pull, decay)
@@ -182,6 +183,27 @@ def test_nobody_is_lost_or_in_two_places(busy_week):
     outsiders_away = ((p.at == 0) & (np.arange(len(p)) >= n)).sum()
     assert in_town + outsiders_away + (p.status == 1).sum() == len(p)
     assert (busy_week.stock >= 0).all() and (p.at[p.status == 1] == 0).all()
+
+
+def drink_once(usual, drink=100.0):
+    """Intoxication of an adult, a minor, an adult and a minor who use, after a step in one bar."""
+    n = 4
+    taken, friction = np.zeros(n, np.uint8), np.zeros(1, np.int64)
+    people.drink_and_jostle(
+        n, np.arange(n, dtype=people.ROW), np.full(n, 2, np.uint8), np.zeros((n, 5), np.uint16),
+        np.array([1, 0, 1, 0], np.uint8), np.array([18, 17, 40, 17], np.uint8), taken,
+        np.array([0, 0, 0.5, 0.5], np.float32), np.ones(n, np.float32),
+        np.full((1, 6), drink, np.float32), people.Thirst(np.float32(usual), 18), 0.25, friction)
+    return taken, friction[0] / SCALE
+
+
+def test_adults_drink_a_little_and_those_who_use_more():
+    taken, friction = drink_once(0.2)
+    np.testing.assert_array_equal(taken, [20, 0, 60, 50])  # 100 (.2 + .8 substance), 100 substance
+    assert friction == pytest.approx(4 * 0.25 + 130 / 255, abs=1e-4)
+    np.testing.assert_array_equal(drink_once(0.0)[0], [0, 0, 50, 50])
+    np.testing.assert_array_equal(drink_once(0.2, drink=0.0)[0], 0)
+    assert drink_once(1.0, drink=250.0)[0][0] == 250
 
 
 def test_people_in_detention_neither_move_nor_drink(evening):

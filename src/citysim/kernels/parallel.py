@@ -25,7 +25,8 @@ def hand_out_cues(place_rows, rows):
 
 
 @parallel_kernel
-def move_chunks(bounds, place_rows, stock, friction, rows, stocks, frictions, moved, trips, *given):
+def move_chunks(bounds, place_rows, stock, friction, rows, stocks, frictions, moved, trips, hour,
+                key, dark, taste, *given):
     """:func:`move_people` chunk by chunk; the first one counts in the totals themselves.
 
     Parameters
@@ -43,8 +44,8 @@ def move_chunks(bounds, place_rows, stock, friction, rows, stocks, frictions, mo
         if c > 0:
             hand_out_cues(place_rows, its_rows)
         for part in range(bounds.shape[0]):
-            move_people(bounds[part, c], bounds[part, c + 1], *given, its_rows, its_stock,
-                        its_friction, moved, trips[c])
+            move_people(bounds[part, c], bounds[part, c + 1], hour, key, dark, taste, *given,
+                        its_rows, its_stock, its_friction, moved, trips[c])
 
 
 @kernel

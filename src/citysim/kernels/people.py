@@ -7,6 +7,8 @@ gives back its cue of insecurity. Whole numbers do not depend on order, so any s
 chunks gives the same result.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from citysim.kernels.jit import kernel
@@ -29,6 +31,13 @@ FRICTION_SCALE = 1 << 16
 SLEEP, AT_HOME, AT_DAY_PLACE, FREE = 0, 1, 2, 3
 
 MOST_SHIFT = 4  # steps by which a personal timetable may be offset, either way
+
+
+class Thirst(NamedTuple):
+    """Who drinks how much of what the heaviest drinker takes."""
+
+    usual: np.float32      # an adult guest without substance use
+    adult_from: np.int64   # years
 
 
 @kernel
@@ -71,19 +80,23 @@ def sort_by_activity(lo, hi, doing, timetable, shift, status, at, anchors, free,
 
 
 @kernel
-def drink_and_jostle(n, out, at, anchors, group, intoxication, substance, aggression, drink,
-                     sober_friction, friction):
+def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, aggression, drink,
+                     taste, sober_friction, friction):
     """The ``n`` people listed in ``out`` drink as far as they are guests of venues that serve
     alcohol, and bring their friction.
 
-    Everybody drinks the mean of their group at the place (``drink``): friction is proportional to
+    An adult guest takes the share ``taste.usual`` of what the heaviest drinker takes, more with
+    substance use; a minor drinks by substance use alone. Everybody gets the mean of their group
+    at the place (``drink``): friction is proportional to
     intoxication, so its expectation is that of a draw of who came for a bar. Friction of a person
     is aggression times (sober friction + intoxication) times the time spent.
     """
     for i in range(ROW(n)):
         r = out[i]
         s = anchors[r, at[r]]
-        level = min(intoxication[r] + drink[s, group[r]] * substance[r], np.float32(255.0))
+        usual = taste.usual if age[r] >= taste.adult_from else np.float32(0.0)
+        thirst = usual + (np.float32(1.0) - usual) * substance[r]
+        level = min(intoxication[r] + drink[s, group[r]] * thirst, np.float32(255.0))
         # Rounded, not cut off: what an hour adds is often a few units only.
         intoxication[r] = np.uint8(level + np.float32(0.5))
         heat = aggression[r] * (sober_friction + level / 255.0)
@@ -204,10 +217,10 @@ def walk(n, walks, by, dark, at, anchors, routes, household, at_home, group, sen
 
 
 @kernel
-def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, at,
-                anchors, minutes, modes, hops, route, routes, household, at_home, group, caution,
-                sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, drink,
-                sober_friction, sober, rise, fall, marks, seconds, step_seconds, place_rows,
+def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, status, at,
+                anchors, minutes, modes, hops, route, routes, household, at_home, group, age,
+                caution, sensitivity, fear, intoxication, substance, aggression, pull, decay, stay,
+                drink, sober_friction, sober, rise, fall, marks, seconds, step_seconds, place_rows,
                 stock, friction,
                 moved, trips):
     """One step of people ``lo`` to ``hi - 1``, block by block.
@@ -220,6 +233,8 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
         Stream key of the choice in this step.
     dark
         1 after dark, else 0; selects the column of ``caution`` and ``fear``.
+    taste
+        How people drink, a :class:`Thirst`.
     pull
         float32 (places, 6): what a place has on offer now for each group, as exp(utility).
     decay
@@ -251,8 +266,8 @@ def move_people(lo, hi, hour, key, dark, timetables, timetable, shift, status, a
         stop = min(start + BLOCK, hi)
         n_free, n_out, n = sort_by_activity(start, stop, doing, timetable, shift, status, at,
                                             anchors, free, out, person, destination)
-        drink_and_jostle(n_out, out, at, anchors, group, intoxication, substance, aggression,
-                         drink, sober_friction, friction)
+        drink_and_jostle(n_out, out, at, anchors, group, age, intoxication, substance,
+                         aggression, drink, taste, sober_friction, friction)
         n = choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull,
                    decay, stay, n, person, destination)
         n_home, n_out = start_walks(n, person, destination, at, hops, route, routes, moved,

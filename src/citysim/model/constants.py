@@ -16,6 +16,7 @@ from citysim.kernels.aftermath import Law
 from citysim.kernels.life import Course, Harm
 from citysim.kernels.offending import Drive
 from citysim.kernels.patrol import Rounds
+from citysim.kernels.people import Thirst
 from citysim.kernels.perception import Mind
 from citysim.kernels.places import EMPTY_DWELLING, FORMS, FRICTION, HOUSEHOLD, Target, Watch
 from citysim.kernels.upkeep import Ageing
@@ -68,6 +69,7 @@ class Constants:
     ageing: Ageing
     course: Course
     exposure: Exposure
+    thirst: Thirst
     harm: Harm
     offences: Offences
     tastes: np.ndarray        # float64 (6 groups, 6 offers), odds
@@ -171,6 +173,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
             female_assailant=m.opportunity.female_assailant,
             damage_share=m.opportunity.damage_share, occupied=m.opportunity.occupied,
             proneness=m.opportunity.proneness),
+        thirst=Thirst(np.float32(m.night.usual), int(m.night.adult_from)),
         offences=read_offences(settings, scale),
         tastes=_tastes(m, on, step_hours),
         sensitivity=np.array(m.routine.sensitivity, np.float64) * float(on["fear"]),

@@ -63,11 +63,11 @@ def move(m) -> None:
         k.sensitivity, m.drink_rate, m.settings.model.night.others_drink, m.pull, m.drink)
     decay = travel_decay(m)
     mover = m.settings.model.fear
-    common = (m.hour_of_week, m.key(streams.CHOICE), m.dark, m.population.timetables, p.timetable,
-              p["shift"], p.status, p.at, p.anchors, p.minutes, p.modes, p.hops, p.route,
-              m.population.routes, p.household, m.households.at_home, p.group, p.caution,
-              p.sensitivity, p.fear, p.intoxication, p.substance, p.aggression, m.pull, decay,
-              m.stay, m.drink, m.settings.model.night.sober_friction,
+    common = (m.hour_of_week, m.key(streams.CHOICE), m.dark, k.thirst, m.population.timetables,
+              p.timetable, p["shift"], p.status, p.at, p.anchors, p.minutes, p.modes, p.hops,
+              p.route, m.population.routes, p.household, m.households.at_home, p.group, p.age,
+              p.caution, p.sensitivity, p.fear, p.intoxication, p.substance, p.aggression, m.pull,
+              decay, m.stay, m.drink, m.settings.model.night.sober_friction,
               np.float32(m.settings.model.night.sober),
               np.float32(mover.enabled * mover.rise), np.float32(mover.enabled * mover.fall),
               m.marks, m.seconds, m.calendar.step_hours * 3600.0)
