@@ -102,7 +102,7 @@ def test_efficacy_grows_with_trust_and_care_and_shrinks_with_fear(town):
         target = getattr(m, table)
         target[column][...] = np.clip(target[column] + amount, 0, 1)
         phases.minds(m, 1)
-        return m.efficacy
+        return m.places.efficacy
 
     neutral = after("trust_city", 0.0)
     assert (after("trust_city", 0.3) > neutral).all()

@@ -40,7 +40,7 @@ def assert_same(a, b):
         for column in one:
             np.testing.assert_array_equal(one[column], two[column], f"{table}.{column}")
     np.testing.assert_array_equal(all_events(a), all_events(b))
-    for name in ("stock", "efficacy", "place_rows", "friction", "value"):
+    for name in ("stock", "place_rows", "friction", "value"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), name)
     for name in ("hazard", "hourly", "sums", "presence", "patrol", "stops", "total"):
         np.testing.assert_array_equal(getattr(a.recorder, name), getattr(b.recorder, name), name)

@@ -52,7 +52,7 @@ def plain_watch(m, s):
             + w.shop_eyes * p.shops[s] * h.shops_open + w.venue_eyes * venues
             + w.service_eyes * p.services[s] * h.services_open
             + w.host_eyes * p.hosts[s] * h.hosts_on)
-    guard = (m.efficacy[p.district[s]] * (w.blind + (1 - w.blind) * light)
+    guard = (p.efficacy[s] * (w.blind + (1 - w.blind) * light)
              * (1 - math.exp(-eyes / w.saturation)) * (1 - w.disorder_loss * p.disorder[s]))
     guard = min(1, guard)
     unseen = 1.0

@@ -59,6 +59,14 @@ def check_trust(m, on):
         assert (on.people[name] != before[name]).any()
 
 
+def check_promises(m, on):
+    """Nobody notices a street that has changed, and nobody gets used to it."""
+    assert not m.noticed.any() and on.noticed.any()
+    start = CityModel(m.settings, 1, (), m.world).places.accustomed
+    np.testing.assert_array_equal(m.places.accustomed, start)
+    assert (on.places.accustomed != start).any()
+
+
 def check_near_repeat(m, on):
     k = m.constants
     assert k.drive.memory_drive == 0
@@ -151,8 +159,9 @@ def check_domestic(m, on):
 
 
 def check_efficacy(m, on):
-    np.testing.assert_array_equal(m.efficacy, m.base_efficacy)
-    assert (on.efficacy != on.base_efficacy).any()
+    before = CityModel(m.settings, 1, (), m.world).places.efficacy
+    np.testing.assert_array_equal(m.places.efficacy, before)
+    assert (on.places.efficacy != before).any()
 
 
 def check_upkeep(m, on):

@@ -1,7 +1,7 @@
 """Fear, trust and what is told of them: one day of every resident's mind.
 
 Fear fades towards what the neighbourhood is known for, weighed by the person's sensitivity;
-each day everyone talks to one of their ties, and both fear and trust move a little towards what
+trust in the city towards what the street lets one expect of it (``neighbourhood.py``). Each day everyone talks to one of their ties, and both fear and trust move a little towards what
 the other thinks. All updates are linear and act on everyone, so nothing depends on sampling.
 """
 
@@ -16,6 +16,7 @@ from citysim.kernels.random import draw
 # Sums per cell of residents (district, sex, age band, origin, income).
 PEOPLE, SAFE_DAY, SAFE_NIGHT, TRUST_POLICE, TRUST_CITY, FEAR_DAY, FEAR_NIGHT = range(7)
 N_SUMS = 7
+STREET_TRUST, STREET_FEAR = range(2)  # sums per home place: trust in the city, fear by day
 HALF = ROW(32)  # bits
 
 
@@ -67,11 +68,14 @@ def choose_partners(lo, hi, key, tie_start, ties, before, partner):
 
 
 @kernel
-def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie_start, ties,
-             before, fear, trust_police, trust_city, caution, cell, sums):
+def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, noticed, tie_start,
+             ties, before, fear, trust_police, trust_city, caution, street, cell, sums):
     """Close the day of residents ``lo`` to ``hi - 1``; ``before`` holds what all felt until now.
 
-    ``cell`` is each resident's row in ``sums`` (float64 (cells, 7)), which is added to.
+    ``noticed`` (float64 (places)) is by how much the street's condition moves the level to which
+    trust in the city returns. ``cell`` is each resident's row in ``sums`` (float64 (cells, 7)),
+    which is added to, as is ``street`` (float64 (places, 2)): trust in the city and fear by day
+    of those who live there. Who shares a home place must be in one call.
     """
     partner = np.empty(BLOCK, ROW)
     for start in range(lo, hi, BLOCK):
@@ -89,8 +93,9 @@ def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie
                    + mind.talk * (before[other, 1] - f1))
             p += (mind.fade_trust * (mind.usual_trust_police - p)
                   + mind.talk_trust * (before[other, 2] - p))
-            c += (mind.fade_trust * (mind.usual_trust_city - c)
+            c += (mind.fade_trust * (mind.usual_trust_city + noticed[place] - c)
                   + mind.talk_trust * (before[other, 3] - c))
+            c = min(1.0, max(0.0, c))
             fear[r, 0] = min(1.0, max(0.0, f0))
             fear[r, 1] = min(1.0, max(0.0, f1))
             trust_police[r] = p
@@ -99,6 +104,8 @@ def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, tie
                              if f0 > mind.tolerated else 1.0)
             caution[r, 1] = (np.exp(-mind.avoid_night * (f1 - mind.tolerated))
                              if f1 > mind.tolerated else 1.0)
+            street[place, STREET_TRUST] += c
+            street[place, STREET_FEAR] += f0
             row = cell[r]
             sums[row, PEOPLE] += 1.0
             sums[row, SAFE_DAY] += 1.0 if f0 < mind.afraid else 0.0

@@ -88,15 +88,14 @@ class Target(NamedTuple):
 def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
                  deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
                  hosts, greenery,
-                 efficacy, district, light, present, company, women, young, guardianship,
-                 certainty, unease):
+                 efficacy, light, present, company, women, young, guardianship, certainty, unease):
     """Presence, guardianship, perceived certainty and unease of places ``lo`` to ``hi - 1``.
 
     Presence is the mean number of persons out on the place at once: passages times the time a
     passage takes, plus those at leisure as far as they are outdoors (so far ``company``, whom one
     can meet), plus residents at home who sit on green that was planted in their street, while it
     is light: they see and are seen among neighbours. Guardianship grows with
-    people who can see, saturates, is weighed by the district's collective efficacy and by what
+    people who can see, saturates, is weighed by the collective efficacy around and by what
     light lets them see (Felson 1995; Sampson et al. 1997). Certainty joins the independent ways
     of being noticed or stopped; light counts by itself, since one *could* be seen.
     """
@@ -121,7 +120,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         eyes = (n + watch.home_eyes * stock[s, HOME] * hour.awake
                 + watch.shop_eyes * shops[s] * hour.shops_open + watch.venue_eyes * open_venues
                 + watch.service_eyes * staffed + watch.host_eyes * hosted)
-        g = (efficacy[district[s]] * (watch.blind + (1.0 - watch.blind) * seen)
+        g = (efficacy[s] * (watch.blind + (1.0 - watch.blind) * seen)
              * (1.0 - np.exp(-eyes / watch.saturation)) * (1.0 - watch.disorder_loss * disorder[s]))
         g = min(1.0, g)
         guardianship[s] = g

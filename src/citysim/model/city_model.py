@@ -16,7 +16,7 @@ from citysim.kernels.offending import MAX_CANDIDATES
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.kernels.random import address, stream_keys, uniform
-from citysim.model import start
+from citysim.model import neighbourhood, start
 from citysim.model.calendar import Calendar
 from citysim.model.constants import age_curve, read_constants
 from citysim.model.facilities import facility_factors
@@ -122,12 +122,7 @@ class CityModel(mesa.Model):
             self.attract *= facility_factors(
                 self.places, np.diff(self.world.passers.start), self.constants.offences,
                 settings.model.facilities.worst_fifth, seed)
-        e = settings.model.efficacy
-        n_districts = len(self.city.districts)
-        count = np.maximum(1, np.bincount(self.places.district, minlength=n_districts))
-        need = np.bincount(self.places.district, self.places.deprivation, n_districts) / count
-        self.base_efficacy = e.base - e.deprivation * need
-        self.efficacy = self.base_efficacy.copy()
+        neighbourhood.start(self)
         self.age_factor = age_curve(settings.model)
 
     def _start_guardians(self) -> None:
@@ -180,7 +175,10 @@ class CityModel(mesa.Model):
         self.offender_bounds = parallel.chunk_bounds(len(self.offenders), self.threads)
         self.motivated = np.zeros(len(self.offenders) + 1, np.uint64)
         self.chunk_counts = np.zeros(self.threads, np.int64)
-        self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS)
+        # Who shares a home place is in one chunk, so that sums per street have one writer.
+        first = np.flatnonzero(np.diff(self.home, prepend=-1))
+        self.sum_bounds = parallel.chunk_bounds(self.n_residents, SUM_CHUNKS,
+                                                np.append(first, self.n_residents))
         self.sum_parts = np.zeros((SUM_CHUNKS, n_cells, N_SUMS))
         if self.threads > 1:
             others = self.threads - 1  # the first chunk counts in the totals themselves
@@ -256,7 +254,7 @@ class CityModel(mesa.Model):
                   self.city_row)
         arrays = {f"{t.name}.{name}": a for t in tables for name, a in t.arrays().items()}
         arrays |= {name: getattr(self, name) for name in (
-            "stock", "placed", "place_rows", "efficacy", "cue_day", "cue_night", "home_hazard")}
+            "stock", "placed", "place_rows", "cue_day", "cue_night", "home_hazard")}
         return arrays
 
     def take_over(self, other: CityModel) -> None:
@@ -316,7 +314,7 @@ class CityModel(mesa.Model):
         self.recorder.close_day(
             day=in_day, steps_per_hour=1.0 / self.settings.step_hours,
             upkeep=float(s.upkeep.mean()), disorder=float(s.disorder.mean()),
-            cost=self.programme.ledger.total, efficacy=self.efficacy.copy())
+            cost=self.programme.ledger.total)
         today = self.calendar.date(self.step_index - 1)
         if in_day >= 0 and today.month != self.calendar.date(self.step_index).month:
             self.close_month()

@@ -14,6 +14,7 @@ import numpy as np
 from citysim.config.errors import InputError
 from citysim.kernels.aftermath import Law
 from citysim.kernels.life import Course, Harm
+from citysim.kernels.neighbourhood import Bond, Look
 from citysim.kernels.offending import Drive
 from citysim.kernels.patrol import Rounds
 from citysim.kernels.people import Thirst
@@ -66,6 +67,8 @@ class Constants:
     rounds: Rounds
     law: Law
     mind: Mind
+    look: Look
+    bond: Bond
     ageing: Ageing
     course: Course
     exposure: Exposure
@@ -160,6 +163,9 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
         rounds=_rounds(m, on, scale),
         law=_law(m, on, scale),
         mind=_mind(m, on),
+        look=_look(m, on),
+        bond=Bond(m.efficacy.trust, m.trust.usual_city, m.efficacy.fear, m.efficacy.usual_fear,
+                  m.efficacy.stewardship, m.efficacy.pace),
         ageing=Ageing(m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),
@@ -231,6 +237,12 @@ def _mind(m, on) -> Mind:
         talk_trust=trust * t.talk, usual_trust_police=t.usual_police,
         usual_trust_city=t.usual_city, avoid_day=fear * f.avoid_day,
         avoid_night=fear * f.avoid_night, tolerated=f.tolerated, afraid=f.afraid)
+
+
+def _look(m, on) -> Look:
+    p = m.promises
+    return Look(light=p.light, upkeep=p.upkeep, order=p.order, green=p.green, staff=p.staff,
+                around=p.around, habit=on["promises"] * p.habit, notice=on["promises"] * p.notice)
 
 
 def _course(m) -> Course:

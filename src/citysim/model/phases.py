@@ -25,6 +25,7 @@ from citysim.kernels import (
     victims,
 )
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
+from citysim.model import neighbourhood
 from citysim.state.columns import MODES
 
 MODE_TRANSIT = MODES.index("transit")
@@ -150,8 +151,8 @@ def observe_places(m) -> None:
     (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
         m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
         s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
-        s.closing_hour, s.services, s.hosts, s.greenery, m.efficacy, s.district, s.light, s.present,
-        s.company, m.women, m.young, s.guardianship, s.certainty, s.unease)
+        s.closing_hour, s.services, s.hosts, s.greenery, s.efficacy, s.light, s.present, s.company,
+        m.women, m.young, s.guardianship, s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
         s.company, m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes,
@@ -319,11 +320,13 @@ def minds(m, day: int) -> None:
     learn = m.settings.model.fear.learn_place
     s.unease_day = s.unease_day + learn * (m.cue_day - s.unease_day)
     s.unease_night = s.unease_night + learn * (m.cue_night - s.unease_night)
+    neighbourhood.notice(m)
     m.sum_parts[:] = 0.0
+    m.street[:] = 0.0
     felt = (p.fear, p.trust_police, p.trust_city)
     arguments = (m.key(streams.TALK), m.constants.mind, m.home, p.sensitivity, s.unease_day,
-                 s.unease_night, m.population.ties.start, m.population.ties.items, m.felt, *felt,
-                 p.caution, m.cell)
+                 s.unease_night, m.noticed, m.population.ties.start, m.population.ties.items,
+                 m.felt, *felt, p.caution, m.street, m.cell)
     if m.threads > 1:
         parallel.remember_chunks(m.sum_bounds, *felt, m.felt)
         parallel.days_end_chunks(m.sum_bounds, m.sum_parts, *arguments)
@@ -333,22 +336,8 @@ def minds(m, day: int) -> None:
             perception.days_end(m.sum_bounds[c], m.sum_bounds[c + 1], *arguments,
                                 m.sum_parts[c])
     r.sums[:] = m.sum_parts.sum(axis=0)
-    build_efficacy(m)
-
-
-def build_efficacy(m) -> None:
-    """Collective efficacy moves with trust in the city, fear by day and stewardship."""
-    e = m.settings.model.efficacy
-    if not e.enabled:
-        return
-    sums = m.groups_of_people.by_district(m.recorder.sums)
-    people_there = np.maximum(1.0, sums[:, perception.PEOPLE])
-    trust = sums[:, perception.TRUST_CITY] / people_there - m.settings.model.trust.usual_city
-    fear = sums[:, perception.FEAR_DAY] / people_there - e.usual_fear
-    count = np.maximum(1, np.bincount(m.places.district, minlength=len(m.efficacy)))
-    care = np.bincount(m.places.district, m.places.stewardship, len(m.efficacy)) / count
-    aim = m.base_efficacy + e.trust * trust - e.fear * fear + e.stewardship * care
-    m.efficacy += e.pace * (np.clip(aim, 0.0, 1.0) - m.efficacy)
+    if m.settings.model.efficacy.enabled:
+        neighbourhood.build_efficacy(m, m.constants.bond)
 
 
 def life_course(m, day: int) -> None:

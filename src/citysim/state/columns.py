@@ -84,6 +84,9 @@ PLACES = (
     C("unease_day", "f4", "share", "the cue by day, as neighbours have come to know it", 0, 1),
     C("unease_night", "f4", "share", "the cue after dark, as neighbours know it", 0, 1),
     C("patrol_minutes", "f4", "min", "officers' dwell in the step", 0),
+    C("accustomed", "f4", "share", "condition of the street and those around it that residents are "
+      "used to", 0),
+    C("efficacy", "f4", "share", "collective efficacy of those who live here and around", 0, 1),
     C("recorded", "f4", "crimes", "recorded street crime, fading (memory of the police)", 0),
 )
 
