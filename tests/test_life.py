@@ -45,7 +45,8 @@ def test_a_day_in_the_mind_agrees_with_plain_formulas(night):
     fear = np.clip(fear + f.fade * (level - fear) + f.talk * (fear[partner] - fear), 0, 1)
     phases.minds(m, 7)
     np.testing.assert_allclose(p.fear[:n], fear, atol=2e-6)
-    for name, usual in (("trust_police", t.usual_police), ("trust_city", t.usual_city)):
+    told = m.noticed[m.home]  # test_neighbourhood.py
+    for name, usual in (("trust_police", t.usual_police), ("trust_city", t.usual_city + told)):
         old = before[name][:n]
         new = old + t.fade * (usual - old) + t.talk * (old[partner] - old)
         np.testing.assert_allclose(p[name][:n], new, atol=2e-6)
