@@ -28,7 +28,7 @@ def plain_aim(m, s):
     aim = (e.base - e.deprivation * m.places.deprivation[s]
            + e.trust * (p.trust_city[:n][around].mean() - t.usual_city)
            - e.fear * (p.fear[:n, 0][around].mean() - e.usual_fear)
-           + e.stewardship * m.places.stewardship[s])
+           + e.stewardship * m.ownership[s])
     return min(1.0, max(0.0, aim))
 
 
@@ -138,3 +138,23 @@ def test_fear_in_one_street_wears_down_efficacy_there_and_next_door_only(town):
     assert (lost[near] > 0).all()
     far = np.setdiff1d(np.arange(len(lost)), near)
     assert np.abs(lost[far]).max() < 0.1 * lost[near].min(), "only what is told spreads further"
+
+
+def test_who_holds_together_takes_part_in_upkeep(town):
+    m, idle = (town({"model.efficacy.participation": share}) for share in (0.5, 0.0))
+    for x in (m, idle):
+        neighbourhood.take_part(x)
+        np.testing.assert_array_equal(x.ownership, x.places.stewardship)
+    for x in (m, idle):
+        x.places.efficacy += np.float32(0.1)
+        x.places.stewardship[0] = 1.0
+        neighbourhood.take_part(x)
+    np.testing.assert_array_equal(idle.ownership, idle.places.stewardship)
+    np.testing.assert_allclose(m.ownership[1:], m.places.stewardship[1:] + 0.05, atol=1e-6)
+    assert m.ownership[0] == 1
+    upkeep = [x.places.upkeep.astype(float) for x in (m, idle)]
+    for x in (m, idle):
+        phases.close_day(x)
+    worn = np.flatnonzero((m.places.wear > 1e-4) & (upkeep[0] < 0.9))[1:]
+    kept = (m.places.upkeep - upkeep[0]) - (idle.places.upkeep - upkeep[1])
+    assert len(worn) > 20 and (kept[worn] > 0).all()

@@ -364,6 +364,11 @@ def test_places_and_youth_are_the_state_at_the_end(run, value):
     p, n = run.people, run.n_residents
     assert value("place.upkeep") == pytest.approx(run.places.upkeep.mean(dtype="f8"), rel=1e-6)
     assert value("place.disorder") == pytest.approx(run.places.disorder.mean(dtype="f8"), rel=1e-6)
+    efficacy = run.places.efficacy
+    assert value("place.efficacy") == pytest.approx(efficacy.mean(dtype="f8"), rel=1e-6)
+    first = run.city.districts[0]
+    there = efficacy[run.places.district == 0].mean(dtype="f8")
+    assert value("place.efficacy", f"district:{first}") == pytest.approx(there, rel=1e-6)
     age = p.age[:n]
     young, reach = (age >= 15) & (age <= 29), (age >= 12) & (age <= 24)
     assert value("youth.neet") == pytest.approx((p.employment[:n][young] == 4).mean())

@@ -32,6 +32,7 @@ class Bond(NamedTuple):
     fear: float         # per unit of fear by day above the usual
     usual_fear: float
     stewardship: float  # per unit of residents' ownership
+    participation: float  # ownership per unit of efficacy above where it began
     pace: float         # share by which efficacy moves to its aim, per day
 
 
@@ -73,7 +74,19 @@ def get_used(look, seen, accustomed, noticed):
 
 
 @kernel
-def build_efficacy(bond, start, neighbours, residents, street, instead, base, stewardship,
+def take_part(bond, stewardship, efficacy, began, ownership):
+    """Residents' ownership: the stewards there are, more or fewer as neighbours act together.
+
+    Sense of community and control bring participation in the upkeep of the block (Chavis and
+    Wandersman 1990). All by place; ``ownership`` (float64) is written, [0, 1].
+    """
+    for s in range(ownership.size):
+        more = bond.participation * (efficacy[s] - began[s])
+        ownership[s] = min(1.0, max(0.0, stewardship[s] + more))
+
+
+@kernel
+def build_efficacy(bond, start, neighbours, residents, street, instead, base, ownership,
                    efficacy):
     """Collective efficacy of every place moves towards what those around it feel.
 
@@ -103,5 +116,5 @@ def build_efficacy(bond, start, neighbours, residents, street, instead, base, st
         else:
             trust, fear = instead[s, STREET_TRUST], instead[s, STREET_FEAR]
         aim = (base[s] + bond.trust * (trust - bond.usual_trust)
-               - bond.fear * (fear - bond.usual_fear) + bond.stewardship * stewardship[s])
+               - bond.fear * (fear - bond.usual_fear) + bond.stewardship * ownership[s])
         efficacy[s] += bond.pace * (min(1.0, max(0.0, aim)) - efficacy[s])

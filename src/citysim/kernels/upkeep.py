@@ -20,8 +20,8 @@ class Ageing(NamedTuple):
 
 
 @kernel
-def age_places(ageing, wear, grime, remediation, stewardship, cleaning, works, upkeep, disorder):
-    """One day: upkeep decays by wear x (1 - stewardship), works and cleaning put it back.
+def age_places(ageing, wear, grime, remediation, ownership, cleaning, works, upkeep, disorder):
+    """One day: upkeep decays by wear x (1 - ownership), works and cleaning put it back.
 
     Disorder follows lost upkeep and what the surroundings bring (``grime``), of which
     ``remediation`` is the share put right.
@@ -30,12 +30,12 @@ def age_places(ageing, wear, grime, remediation, stewardship, cleaning, works, u
         visits = cleaning[s] / 7.0
         u = upkeep[s]
         u += (works[s] + ageing.mend * visits * (1.0 - u)
-              - wear[s] * (1.0 - stewardship[s]))
+              - wear[s] * (1.0 - ownership[s]))
         upkeep[s] = min(1.0, max(0.0, u))
         d = disorder[s]
         left = grime[s] - remediation[s] * max(0.0, grime[s])
         d += ageing.drift * (ageing.cue_of_neglect * (1.0 - upkeep[s]) + left - d)
-        d *= max(0.0, 1.0 - ageing.clean * visits * (1.0 + stewardship[s]))
+        d *= max(0.0, 1.0 - ageing.clean * visits * (1.0 + ownership[s]))
         disorder[s] = min(1.0, max(0.0, d))
 
 

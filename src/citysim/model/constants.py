@@ -165,7 +165,7 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
         mind=_mind(m, on),
         look=_look(m, on),
         bond=Bond(m.efficacy.trust, m.trust.usual_city, m.efficacy.fear, m.efficacy.usual_fear,
-                  m.efficacy.stewardship, m.efficacy.pace),
+                  m.efficacy.stewardship, m.efficacy.participation, m.efficacy.pace),
         ageing=Ageing(m.upkeep.cue_of_neglect, m.upkeep.drift, m.upkeep.damage,
                       m.upkeep.clean, m.upkeep.mend),
         course=_course(m),

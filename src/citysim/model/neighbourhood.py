@@ -12,7 +12,7 @@ def start(m) -> None:
     """Residents are used to their street as it is, and efficacy is where it would settle.
 
     Gives the model its arrays by place: ``noticed``, ``street``, ``residents_at``,
-    ``base_efficacy`` and the scratch ``condition`` (2, places).
+    ``base_efficacy``, ``first_efficacy``, ``ownership``; and the scratch ``condition`` (2, places).
     """
     p, s, e = m.people, m.places, m.settings.model.efficacy
     n, home = len(s), m.home
@@ -22,7 +22,9 @@ def start(m) -> None:
     m.street = np.column_stack([np.bincount(home, felt[:m.n_residents], n)
                                 for felt in (p.trust_city, p.fear[:, 0])])
     m.base_efficacy = e.base - e.deprivation * s.deprivation.astype(float)
+    m.ownership = s.stewardship.astype(float)
     build_efficacy(m, m.constants.bond._replace(pace=1.0))
+    m.first_efficacy = s.efficacy.copy()
 
 
 def notice(m) -> None:
@@ -31,11 +33,17 @@ def notice(m) -> None:
         kernels.get_used(m.constants.look, _seen(m), m.places.accustomed, m.noticed)
 
 
+def take_part(m) -> None:
+    """Residents' ownership of places follows the city's stewards and efficacy."""
+    s = m.places
+    kernels.take_part(m.constants.bond, s.stewardship, s.efficacy, m.first_efficacy, m.ownership)
+
+
 def build_efficacy(m, bond: Bond) -> None:
-    """Collective efficacy of places moves with trust in the city, fear by day and stewardship."""
+    """Collective efficacy of places moves with trust in the city, fear by day and ownership."""
     s = m.places
     kernels.build_efficacy(bond, m.neighbours.start, m.neighbours.items, m.residents_at, m.street,
-                           _district_means(m, bond), m.base_efficacy, s.stewardship, s.efficacy)
+                           _district_means(m, bond), m.base_efficacy, m.ownership, s.efficacy)
 
 
 def _seen(m) -> np.ndarray:

@@ -298,7 +298,7 @@ def close_day(m) -> None:
     minds(m, day)
     if m.settings.model.upkeep.enabled:
         s = m.places
-        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.remediation, s.stewardship,
+        upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.remediation, m.ownership,
                           s.cleaning, s.works, s.upkeep, s.disorder)
     if m.settings.model.domestic.enabled and m.places.norm_campaign.any():
         life.shift_norms(m.constants.harm, m.places.norm_campaign, m.households.home,
@@ -336,6 +336,7 @@ def minds(m, day: int) -> None:
             perception.days_end(m.sum_bounds[c], m.sum_bounds[c + 1], *arguments,
                                 m.sum_parts[c])
     r.sums[:] = m.sum_parts.sum(axis=0)
+    neighbourhood.take_part(m)
     if m.settings.model.efficacy.enabled:
         neighbourhood.build_efficacy(m, m.constants.bond)
 
