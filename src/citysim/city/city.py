@@ -154,7 +154,7 @@ def build_city(spec: CitySpec | Mapping) -> City:
     if spec.kind == "generate":
         from citysim.city.generator import generate_streets
 
-        streets = generate_streets(spec.layout, spec.seed)
+        streets = generate_streets(spec.layout, spec.seed, spec.reading.max_length)
         return assemble(spec, streets)
     from citysim.city.readers import read_city
 

@@ -194,6 +194,9 @@ class Layout(Part):
         Share of the grid's links that do not exist.
     sprawl
         How much larger blocks are at the edge than at the centre (0 equal).
+    length_spread
+        Standard deviation of the logarithm of the segments' lengths; 0 leaves streets as even
+        as ``irregularity`` and ``sprawl`` let them be, every piece of the grid by itself.
     avenue_every
         Blocks between main avenues.
     jitter, bend, bend_reach
@@ -212,6 +215,7 @@ class Layout(Part):
     irregularity: Share
     missing_links: Annotated[float, Field(ge=0, le=0.45)]
     sprawl: Annotated[float, Field(ge=0, le=3)]
+    length_spread: Annotated[float, Field(ge=0, le=0.7)]
     avenue_every: Annotated[int, Field(ge=2, le=50)]
     jitter: Share
     bend: Annotated[float, Field(ge=0, le=5)]
