@@ -512,7 +512,7 @@ def test_vandalism_leaves_its_mark_and_nothing_else_does(town, damage):
     m.places.disorder = 0.2
     vandalism, theft = k.names.index("vandalism"), k.names.index("theft_person")
     e[:4, PLACE], e[:4, OFFENCE] = [5, 5, 6, 7], [vandalism, vandalism, vandalism, theft]
-    upkeep.mark_damage(0, 4, e, k.form, damage, m.places.disorder)
+    upkeep.mark_damage(0, 4, e, k.form, np.full(len(m.places), damage), m.places.disorder)
     expected = np.full(len(m.places), 0.2)
     expected[5], expected[6] = 1 - 0.8 * (1 - damage) ** 2, 1 - 0.8 * (1 - damage)
     np.testing.assert_allclose(m.places.disorder, expected, rtol=1e-5)

@@ -48,10 +48,11 @@ def plain_watch(m, s):
     n += m.stock[s, people.HOME] * h.awake * on_green / m.scale
     venues = p.venues[s] if h.evening and h.clock < p.closing_hour[s] else 0
     staff = p.services[s] * h.services_open + p.hosts[s] * h.hosts_on
+    long = p.length[s] / m.settings.model.guardianship.usual_length
     eyes = (n + w.home_eyes * m.stock[s, people.HOME] * h.awake
             + w.shop_eyes * p.shops[s] * h.shops_open + w.venue_eyes * venues
             + w.service_eyes * p.services[s] * h.services_open
-            + w.host_eyes * p.hosts[s] * h.hosts_on)
+            + w.host_eyes * p.hosts[s] * h.hosts_on) / long
     guard = (p.efficacy[s] * (w.blind + (1 - w.blind) * light)
              * (1 - math.exp(-eyes / w.saturation)) * (1 - w.disorder_loss * p.disorder[s]))
     guard = min(1, guard)
@@ -69,19 +70,22 @@ def plain_watch(m, s):
 def plain_value(m, s, o):
     """Worth of one offence at one place."""
     t, k, p = m.constants.target, m.constants.offences, m.places
-    n, there, form = float(p.company[s]), float(p.present[s]), FORMS[k.form[o]]
+    long = p.length[s] / m.settings.model.guardianship.usual_length
+    n, there, women, young = (float(x[s]) / long
+                              for x in (p.company, p.present, m.women, m.young))
+    form = FORMS[k.form[o]]
     half, empty = k.half[o], int(m.stock[s, people.EMPTY])
     homes = (m.households.home == s).sum()
     targets = {
-        "crowd": lambda: n * n / (n + half),
-        "lone": lambda: (1 - math.exp(-12 * n)) * math.exp(-there / half),
+        "crowd": lambda: long * n * n / (n + half),
+        "lone": lambda: long * (1 - math.exp(-12 * n)) * math.exp(-there / half),
         "empty_dwelling": lambda: (empty + t.occupied * (1 - m.hour.awake) * (homes - empty)) * (
             1 - m.settings.model.opportunity.rear_entry * p.rear_closed[s]),
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
         "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
-        "lone_woman": lambda: (1 - math.exp(-12 * m.women[s])) * math.exp(-there / half),
-        "neglect": lambda: ((1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
-                            * (1 + t.youth_feed * m.young[s] / (m.young[s] + 1))),
+        "lone_woman": lambda: long * (1 - math.exp(-12 * women)) * math.exp(-there / half),
+        "neglect": lambda: long * ((1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
+                            * (1 + t.youth_feed * young / (young + 1))),
         "friction": lambda: 0.0, "household": lambda: 0.0}[form]()
     return (k.level[o] * m.attract[s, o] * targets
             * math.exp(-k.beta[o] * float(p.certainty[s])))
@@ -195,14 +199,15 @@ def test_friction_agrees_with_plain_formulas(hour):
     events = np.zeros_like(m.recorder.events)
     key = random.address(9, 6, 3)
     level = 0.05
-    n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.friction,
-                         m.places.company, m.places.certainty, m.attract, hazard, total, events,
-                         0, len(events))
+    n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.stretch,
+                         m.friction, m.places.company, m.places.certainty, m.attract, hazard, total,
+                         events, 0, len(events))
     expected = np.zeros(n_places)
     for s in np.flatnonzero(m.places.company > 0):
         crowd = float(m.places.company[s])
+        long = m.places.length[s] / m.settings.model.guardianship.usual_length
         heat = m.friction[s] / people.FRICTION_SCALE + t.friction_base * crowd
-        expected[s] = (level * m.attract[s, row] * heat * crowd / (crowd + t.friction_crowd)
+        expected[s] = (level * m.attract[s, row] * heat * crowd / (crowd + t.friction_crowd * long)
                        * math.exp(-0.5 * m.places.certainty[s]))
     np.testing.assert_allclose(hazard[:, row], expected, **CLOSE)
     assert total[row] == pytest.approx(expected.sum())
@@ -221,8 +226,8 @@ def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
     assert (m.value == 0).all()
     r, limit = m.recorder, 3
     n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
-                         1.0, m.friction, m.places.company, m.places.certainty, m.attract,
-                         r.hazard, r.total, r.events, 0, limit)
+                         1.0, m.stretch, m.friction, m.places.company, m.places.certainty,
+                         m.attract, r.hazard, r.total, r.events, 0, limit)
     assert n == limit
 
 

@@ -17,6 +17,7 @@ from citysim.city.network import Streets, cut_long, join_pieces
 from citysim.config.errors import InputError
 
 _TRIES = 6  # of finding how many links leave a few segments too many
+_LAST = 10.0  # above every other weight
 _SLACK = 0.02  # share of segments that may be too many, to be taken one by one
 
 
@@ -26,7 +27,8 @@ def thin(points, links, main, segments: int, rng) -> tuple[np.ndarray, np.ndarra
     Parameters
     ----------
     points, links, main
-        Crossings ``(n, 2)``, m; links between them ``(m, 2)``; above 0 for avenues ``(m,)``.
+        Crossings ``(n, 2)``, m; links between them ``(m, 2)``; above 0 for avenues, above 1 for
+        bridges ``(m,)``.
     segments
         Links to keep.
     rng
@@ -63,7 +65,7 @@ def thin_and_join(points, links, main, segments: int, rng,
         Exactly ``segments`` of them, and how many links they consist of; ``None`` where the grid
         is too small.
     """
-    _, spare = _order(points, links, main, rng)
+    _, spare = _order(points, links, main, rng, last=main > 1)
     gone = np.full(len(links), len(spare))
     gone[spare] = np.arange(len(spare))
 
@@ -113,11 +115,15 @@ def tidy_up(streets: Streets, longest: float) -> Streets:
     return replace(streets, main=np.minimum(streets.main, 1).astype(np.uint8), notes=[])
 
 
-def _order(points, links, main, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Mask of links that hold the network together; the others in the order in which they go."""
+def _order(points, links, main, rng, last=None) -> tuple[np.ndarray, np.ndarray]:
+    """Mask of links that hold the network together; the others in the order in which they go.
+
+    Those under the mask ``last`` hold together only what nothing else does.
+    """
     n = len(points)
     weights = rng.uniform(1, 2, len(links)) - 0.9 * (main > 0)
-    graph = coo_matrix((weights, links.T), shape=(n, n)).tocsr()
+    tie = weights if last is None else weights + _LAST * last
+    graph = coo_matrix((tie, links.T), shape=(n, n)).tocsr()
     tree = minimum_spanning_tree(graph).tocoo()
     backbone = set(zip(np.minimum(tree.row, tree.col).tolist(),
                        np.maximum(tree.row, tree.col).tolist(), strict=True))

@@ -77,8 +77,8 @@ def heat_of_places(exposure, day_outdoors, at, status, anchors, group, intoxicat
 
 
 @kernel
-def share_out_friction(offence, level, beta, target, exposure, hours, weigh, friction, company,
-                       certainty, attract, place_rows, stock, seconds, day_outdoors, total,
+def share_out_friction(offence, level, beta, target, exposure, hours, weigh, stretch, friction,
+                       company, certainty, attract, place_rows, stock, seconds, day_outdoors, total,
                        by_passage, by_heat):
     """Chance of an assault on each place, per passage of a man and per unit of heat.
 
@@ -98,7 +98,7 @@ def share_out_friction(offence, level, beta, target, exposure, hours, weigh, fri
         if everybody + present < 2.0:
             continue
         chance = 1.0 - np.exp(-friction_at(s, offence, level, beta, target, hours, weigh,
-                                           friction, company, certainty, attract))
+                                           stretch, friction, company, certainty, attract))
         passing = everybody * seconds[s] / exposure.step_seconds
         there = stock[s, OUT] * exposure.outdoors + stock[s, DAY] * day_outdoors[s]
         walking = passing / (passing + there) if total[s] > 0.0 else 1.0

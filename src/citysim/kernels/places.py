@@ -56,7 +56,7 @@ class Watch(NamedTuple):
     venue_eyes: float       # onlookers per open venue
     service_eyes: float     # onlookers per staffed service
     host_eyes: float        # onlookers per street host
-    saturation: float       # persons at which guardianship has reached 1 - 1/e
+    saturation: float       # persons (on a usual length) at which guardianship is at 1 - 1/e
     blind: float            # share of guardianship that needs no light
     disorder_loss: float    # share of guardianship lost at full disorder
     certainty_informal: float
@@ -85,7 +85,7 @@ class Target(NamedTuple):
 
 
 @kernel
-def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, disorder,
+def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, stretch, lamp, camera, disorder,
                  deterrence, patrol_minutes, day_outdoors, shops, venues, closing_hour, services,
                  hosts, greenery,
                  efficacy, light, present, company, women, young, guardianship, certainty, unease):
@@ -95,7 +95,8 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
     passage takes, plus those at leisure as far as they are outdoors (so far ``company``, whom one
     can meet), plus residents at home who sit on green that was planted in their street, while it
     is light: they see and are seen among neighbours. Guardianship grows with
-    people who can see, saturates, is weighed by the collective efficacy around and by what
+    people who can see along a usual length of street (``stretch``: how many of these the place is
+    long), saturates, is weighed by the collective efficacy around and by what
     light lets them see (Felson 1995; Sampson et al. 1997). Certainty joins the independent ways
     of being noticed or stopped; light counts by itself, since one *could* be seen.
     """
@@ -119,7 +120,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
         hosted = hosts[s] * hour.hosts_on
         eyes = (n + watch.home_eyes * stock[s, HOME] * hour.awake
                 + watch.shop_eyes * shops[s] * hour.shops_open + watch.venue_eyes * open_venues
-                + watch.service_eyes * staffed + watch.host_eyes * hosted)
+                + watch.service_eyes * staffed + watch.host_eyes * hosted) / stretch[s]
         g = (efficacy[s] * (watch.blind + (1.0 - watch.blind) * seen)
              * (1.0 - np.exp(-eyes / watch.saturation)) * (1.0 - watch.disorder_loss * disorder[s]))
         g = min(1.0, g)
@@ -138,23 +139,28 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, lamp, camera, 
 
 
 @kernel
-def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present, company, women,
-                  young, certainty, disorder, light, vehicles, shops, homes, rear_closed, attract,
-                  value):
+def opportunities(lo, hi, hour, target, form, level, half, beta, stretch, stock, present, company,
+                  women, young, certainty, disorder, light, vehicles, shops, homes, rear_closed,
+                  attract, value):
     """Worth of each chosen offence on each place: target value times deterrence.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
-    targets x exp(-beta x certainty). ``half`` is each form's own scale in persons.
+    targets x exp(-beta x certainty). ``half`` is each form's own scale in persons. What people do
+    to each other's risk follows how close they are, persons on a usual length of street; how many
+    targets there are follows the length too (``stretch``), so that two halves of a street are
+    worth as much as the whole.
     """
     n_offences = form.size
     for s in range(lo, hi):
-        n = company[s]  # targets; whoever is there is a witness
+        long = stretch[s]
+        n = company[s] / long  # targets; whoever is there is a witness
         for o in range(n_offences):
             f = form[o]
             if f == CROWD:
-                targets = n * n / (n + half[o])
+                targets = long * (n * n / (n + half[o]))
             elif f == LONE:
-                targets = (1.0 - np.exp(-target.meeting * n)) * np.exp(-present[s] / half[o])
+                targets = long * ((1.0 - np.exp(-target.meeting * n))
+                                  * np.exp(-(present[s] / long) / half[o]))
             elif f == EMPTY_DWELLING:
                 targets = stock[s, EMPTY] + target.occupied * (1.0 - hour.awake) * (
                     homes[s] - stock[s, EMPTY])
@@ -164,11 +170,13 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
             elif f == SHOP:
                 targets = shops[s] * hour.shops_open * n / (n + half[o])
             elif f == LONE_WOMAN:
-                targets = ((1.0 - np.exp(-target.meeting * women[s]))
-                           * np.exp(-present[s] / half[o]))
+                targets = long * ((1.0 - np.exp(-target.meeting * (women[s] / long)))
+                                  * np.exp(-(present[s] / long) / half[o]))
             elif f == NEGLECT:
-                targets = (1.0 + target.disorder_feed * disorder[s] / (disorder[s] + half[o])) * (
-                    1.0 + target.youth_feed * young[s] / (young[s] + 1.0))
+                y = young[s] / long
+                targets = long * (
+                    (1.0 + target.disorder_feed * disorder[s] / (disorder[s] + half[o]))
+                    * (1.0 + target.youth_feed * y / (y + 1.0)))
             else:
                 value[s, o] = 0.0
                 continue
@@ -176,30 +184,30 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stock, present,
 
 
 @kernel
-def friction_at(s, offence, level, beta, target, hours, weigh, friction, company, certainty,
-                attract):
+def friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction, company,
+                certainty, attract):
     """Expected assaults out of friction on place ``s``, where there is company, in this step."""
     n = company[s]
     heat = weigh * friction[s] / FRICTION_SCALE + target.friction_base * n
     return (level * hours * attract[s, offence] * heat
-            * n / (n + target.friction_crowd) * np.exp(-beta * certainty[s]))
+            * n / (n + target.friction_crowd * stretch[s]) * np.exp(-beta * certainty[s]))
 
 
 @kernel
-def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, friction, company,
-              certainty, attract, hazard, total, events, n_events, limit):
+def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, stretch, friction,
+              company, certainty, attract, hazard, total, events, n_events, limit):
     """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
 
     Friction (person-hours of aggression times intoxication) and plain company each meet a
-    crowd factor N / (N + c); being seen deters little. ``weigh`` is how many people one
-    simulated person stands for. Appends to ``events`` and returns the new count; the expected
-    number is added to ``hazard`` and ``total``.
+    crowd factor N / (N + c), N on a usual length of street; being seen deters little. ``weigh``
+    is how many people one simulated person stands for. Appends to ``events`` and returns the
+    new count; the expected number is added to ``hazard`` and ``total``.
     """
     for s in range(lo, hi):
         if company[s] <= 0.0:
             continue
-        expected = friction_at(s, offence, level, beta, target, hours, weigh, friction, company,
-                               certainty, attract)
+        expected = friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction,
+                               company, certainty, attract)
         hazard[s, offence] += expected
         total[offence] += expected
         u = uniform(key, s)

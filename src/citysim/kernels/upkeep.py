@@ -14,7 +14,7 @@ class Ageing(NamedTuple):
 
     cue_of_neglect: float  # disorder that goes with upkeep at zero
     drift: float          # share by which disorder moves to what upkeep implies
-    damage: float         # disorder that one act of vandalism leaves
+    damage: float         # disorder that one act of vandalism leaves on a usual length of street
     clean: float          # share of disorder that one cleaning visit removes
     mend: float           # share of lost upkeep that one cleaning visit puts back
 
@@ -41,8 +41,8 @@ def age_places(ageing, wear, grime, remediation, ownership, cleaning, works, upk
 
 @kernel
 def mark_damage(begin, end, events, form, damage, disorder):
-    """Vandalism leaves its mark on the place."""
+    """Vandalism leaves its mark on the place: ``damage`` (n,) of the disorder still missing."""
     for e in range(begin, end):
         if form[events[e, OFFENCE]] == NEGLECT:
             s = events[e, PLACE]
-            disorder[s] += np.float32((1.0 - disorder[s]) * damage)
+            disorder[s] += np.float32((1.0 - disorder[s]) * damage[s])

@@ -190,6 +190,13 @@ class CityModel(mesa.Model):
         self.marks = np.array([1 | (int(g >= 3) << bits) | (int(g % 3 == 0) << (2 * bits))
                                for g in range(6)], np.uint64)
         self.seconds = (self.places.length / m.guardianship.walking_speed).astype(np.float32)
+        # length in usual lengths of street; where that is 0, every place counts as one
+        usual = m.guardianship.usual_length
+        self.stretch = (self.places.length / usual if usual else np.ones(n_places)).astype(
+            np.float32)
+        # an act of vandalism stands for 1 / scale acts and spreads over the street
+        self.damage = np.array([1.0 - (1.0 - m.upkeep.damage) ** (1.0 / (self.scale * float(k)))
+                                for k in self.stretch])
         # who is on duty by hour: the national force, the local one; empty when none patrols
         self.duty = (m.patrol.duty_national, m.patrol.duty_local) if m.patrol.enabled else ()
         self.travel_weight = np.tile(

@@ -149,14 +149,14 @@ def observe_places(m) -> None:
     s, k, o = m.places, m.constants, m.constants.offences
     parallel_run = m.threads > 1
     (parallel.watch_chunks if parallel_run else _serial(places.watch_places))(
-        m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, s.lighting, s.camera,
-        s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
+        m.place_bounds, m.hour, k.watch, m.place_rows, m.stock, m.seconds, m.stretch, s.lighting,
+        s.camera, s.disorder, s.deterrence, s.patrol_minutes, m.day_outdoors, s.shops, s.venues,
         s.closing_hour, s.services, s.hosts, s.greenery, s.efficacy, s.light, s.present, s.company,
         m.women, m.young, s.guardianship, s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
-        m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stock, s.present,
-        s.company, m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles, s.shops, m.homes,
-        s.rear_closed, m.attract, m.value)
+        m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stretch, m.stock,
+        s.present, s.company, m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles,
+        s.shops, m.homes, s.rear_closed, m.attract, m.value)
 
 
 def offenders(m) -> None:
@@ -180,8 +180,8 @@ def offenders(m) -> None:
         r.n_events = places.frictions(
             0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
             k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
-            1.0 / m.scale, m.friction, s.company, s.certainty, m.attract, r.hazard, r.total,
-            r.events, r.n_events, r.LIMIT)
+            1.0 / m.scale, m.stretch, m.friction, s.company, s.certainty, m.attract, r.hazard,
+            r.total, r.events, r.n_events, r.LIMIT)
 
 
 def motivate(m) -> np.ndarray:
@@ -251,8 +251,7 @@ def follow_up(m, begin: int, end: int) -> None:
         m.groups.items, f.memory_place, f.memory, f.memory_offence, f.memory_target, o.memory,
         f.released_at, f.crimes, f.arrests, o.street)
     if m.settings.model.upkeep.enabled:
-        damage = 1.0 - (1.0 - m.constants.ageing.damage) ** (1.0 / m.scale)
-        upkeep.mark_damage(begin, end, r.events, o.form, damage, s.disorder)
+        upkeep.mark_damage(begin, end, r.events, o.form, m.damage, s.disorder)
 
 
 def observe(m) -> None:
