@@ -1,5 +1,7 @@
 """Lengths of generated streets, and that a street counts for what it is long."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -103,6 +105,12 @@ def test_homes_and_vehicles_follow_the_length():
 # --- what a street is worth
 
 
+def calm_never(model):
+    """A host in sight calms however long the street is: that is left out here."""
+    model.constants = replace(model.constants,
+                              watch=model.constants.watch._replace(comfort=0.0))
+
+
 def grow(model, factor):
     """Every street ``factor`` times as long, with as many times the people and targets."""
     model.stretch *= np.float32(factor)
@@ -111,14 +119,12 @@ def grow(model, factor):
     for values in (model.stock, p.shops, p.venues, p.vehicles, p.services, p.hosts, model.homes,
                    model.friction):
         values[:] = values * factor
-    model.constants = model.constants._replace(
-        watch=model.constants.watch._replace(comfort=0.0))  # a host calms whoever sees him
 
 
 def test_a_street_of_twice_the_length_is_worth_twice_as_much(evening):
     """As busy, as lively and as well watched a metre: two halves are worth what the whole is."""
     m = seen(evening)
-    m.constants = m.constants._replace(watch=m.constants.watch._replace(comfort=0.0))
+    calm_never(m)
     phases.observe_places(m)
     value, guard, unease = m.value.copy(), m.places.guardianship.copy(), m.places.unease.copy()
     assert np.count_nonzero(value) > 100

@@ -23,7 +23,7 @@ from citysim.city.thinning import thin, thin_and_join, tidy_up
 
 _RIVER_POINTS = 120  # of a river's line, for drawing
 _ATTEMPTS, _GROWTH = 12, 1.06  # rivers cost links: how often and by how much to lay out more
-_ROUNDS, _NEAR_SPREAD, _NEAR_MEAN = 8, 0.02, 0.01  # search for the spread: rounds, and the shares
+_ROUNDS, _NEAR_SPREAD, _NEAR_MEAN = 8, 0.02, 0.02  # search for the spread: rounds, and the shares
 #                                                     within which spread and mean are met
 _JOINED = 1.1  # first guess: links per segment once pieces are joined
 _SPACING = 2  # second key of the draws of the spacing

@@ -86,7 +86,10 @@ def thin_and_join(points, links, main, segments: int, rng,
         if 0 <= over <= most:
             break
         low += over - most // 2
-    kept = _without_simple(links, gone >= low, spare[low:], over)
+    metres = np.hypot(*(points[links[:, 1]] - points[links[:, 0]]).T)
+    short = metres[spare] <= np.median(metres)  # no piece of these was cut
+    simple = spare[short & (np.arange(len(spare)) >= low)]
+    kept = _without_simple(links, gone >= low, simple, over)
     streets = finish(kept)
     return (streets if len(streets) == segments else None), int(kept.sum())
 
