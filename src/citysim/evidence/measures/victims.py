@@ -19,7 +19,9 @@ def repeat_victims(data, offences="all", unit="person", rate=None, series=None) 
     """Share of a year's victims who are hit more than once by the same kinds within that year.
 
     Where people are known, only those count whom a survey asks: residents from age 16 on, or
-    their households. With ``rate`` the value is that share as it would be at another rate of crime. A negative
+    their households.
+
+    With ``rate`` the value is that share as it would be at another rate of crime. A negative
     binomial is fitted by maximum likelihood to the counts of all persons or households, those never
     hit included, and its mean is set to ``rate`` at the same shape (victims differ as much as
     they do here). The share as counted stands in ``more["counted"]`` and in the note.
