@@ -333,6 +333,15 @@ def test_offenders_start_as_asked(town):
     f.validate()
 
 
+def test_the_active_are_as_ready_as_one_whoever_is_active(town):
+    """By construction, but for the luck of who is active."""
+    m = town({"model.offending.role_share": 0.9})
+    f = m.offenders
+    assert f.propensity.mean() < 1  # the old are ready less and active less
+    active = f.propensity[f.active == 1].astype(float)
+    assert abs(active.mean() - 1) < 4.5 * active.std() / math.sqrt(len(active))
+
+
 # --- memory
 
 

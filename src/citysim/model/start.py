@@ -107,7 +107,8 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
 
     Holders are drawn evenly; age, traits, work, moral rules, grievance and peers then set how
     readily each offends. As many are active at each age as onset and desistance keep there,
-    so that offending begins at rest. Co-offending groups are the connected parts of their ties.
+    so that offending begins at rest; the mean propensity of the active at rest is 1.
+    Co-offending groups are the connected parts of their ties.
     """
     m = settings.model.offending
     n_residents = len(ties)
@@ -133,8 +134,9 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
                  people.trust_police, ties.start, ties.items, role, offenders.active,
                  offenders.propensity)
     if len(chosen):
-        offenders.latent = offenders.latent / offenders.propensity.mean()
-        offenders.propensity = offenders.propensity / offenders.propensity.mean()
+        mean = np.average(offenders.propensity, weights=share if share.any() else None)
+        offenders.latent = offenders.latent / mean
+        offenders.propensity = offenders.propensity / mean
     _haunts(offenders, people, places, m.haunt_scale, seed)
     groups = _groups(offenders, ties, role, m.co_offending, seed)
     return offenders, role, groups
