@@ -107,8 +107,8 @@ def test_efficacy_agrees_with_plain_formulas(busy_week):
     aims = [plain_aim(m, s) for s in range(len(before))]
     lived = np.array([aim is not None for aim in aims])
     aim = np.array(aims, float)[lived]
-    np.testing.assert_allclose(m.places.efficacy[lived], before[lived] + pace * (aim - before[lived]),
-                               atol=1e-6)
+    moved = before[lived] + pace * (aim - before[lived])
+    np.testing.assert_allclose(m.places.efficacy[lived], moved, atol=1e-6)
     assert lived.sum() > 20 and np.ptp(aim) > 0.05
 
 

@@ -1,4 +1,4 @@
-"""Streets and those around them: what residents see of the city there, and what holds them together.
+"""Streets and those around them: what is seen of the city there, and what holds people together.
 
 Places are few beside people, so that these passes, once a day, cost nothing that counts.
 """

@@ -1,8 +1,9 @@
 """Fear, trust and what is told of them: one day of every resident's mind.
 
 Fear fades towards what the neighbourhood is known for, weighed by the person's sensitivity;
-trust in the city towards what the street lets one expect of it (``neighbourhood.py``). Each day everyone talks to one of their ties, and both fear and trust move a little towards what
-the other thinks. All updates are linear and act on everyone, so nothing depends on sampling.
+trust in the city towards what is seen of it in the street (``neighbourhood.py``). Each day
+everyone talks to one of their ties, and both fear and trust move a little towards what the other
+thinks. All updates are linear and act on everyone, so nothing depends on sampling.
 """
 
 from typing import NamedTuple
