@@ -195,8 +195,7 @@ class Layout(Part):
     sprawl
         How much larger blocks are at the edge than at the centre (0 equal).
     length_spread
-        Standard deviation of the logarithm of the segments' lengths; 0 leaves streets as even
-        as ``irregularity`` and ``sprawl`` let them be, every piece of the grid by itself.
+        Standard deviation of the log of segments' lengths; 0 leaves each piece of the grid as is.
     avenue_every
         Blocks between main avenues.
     jitter, bend, bend_reach
