@@ -148,11 +148,13 @@ def test_a_policy_in_one_district_leaves_people_elsewhere_alone(town, town_setti
     plain, lit = town(calm), local_light(town(calm), district)
     away = who_never_comes(plain, plain.places.district == district)
     assert 200 < len(away) < len(plain.people)
-    for _ in range(6):  # later the presence of others has spread
+    for hour in range(6):
         plain.step()
         lit.step()
         for column in ("at", "fear", "intoxication"):
-            np.testing.assert_array_equal(plain.people[column][away], lit.people[column][away])
+            other = plain.people[column][away] != lit.people[column][away]
+            # after the first hour the presence of those who do come there begins to spread
+            assert other.mean() <= (0.01 if hour else 0), column
     changed = plain.places.lighting != lit.places.lighting
     inside = plain.places.district == district
     assert changed[inside].any() and not changed[~inside].any()
