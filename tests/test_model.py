@@ -326,7 +326,10 @@ def test_a_sample_stands_for_the_whole(town_settings, busy_changes):
 
 
 def told(town, step_hours):
-    """What eight seeds of a week tell (bursts of burglaries make fewer too noisy): trips, people out, patrols, fear, crimes by kind."""
+    """What eight seeds of a week tell: trips, people out, patrols, fear, crimes by kind.
+
+    Bursts of burglaries make fewer seeds too noisy.
+    """
     changes = {"model.offending.role_share": 0.5, "model.offending.spread": 0.3,
                "model.offending.rate": 0.1, "step_hours": step_hours}
     out = {}

@@ -44,7 +44,7 @@ def company(m, r):
     if k < 2:
         return 0.0
     s = m.people.anchors[r, k]
-    others = max(0.0, m.young[s] - m.settings.model.guardianship.outdoors / m.scale)
+    others = max(0.0, m.young[s] - m.settings.model.guardianship.outdoors / m.scale) / m.stretch[s]
     led = np.interp(years, [o.company_until, o.company_end], [1, 0])
     return (o.company * led * others / (others + o.company_half)
             * (1 - float(m.places.guardianship[s])))
@@ -144,10 +144,10 @@ def peers(m, at=2, years=16, young=3.0, watched=0.0, **drive):
     """Companionship of the first resident, whose place of leisure is made so."""
     m.people.at[0], m.people.age[0] = at, years
     s = m.people.anchors[0, at]
-    m.young[s], m.places.guardianship[s] = young, watched
+    m.young[s], m.places.guardianship[s], m.stretch[s] = young, watched, 1.0
     return offending.companionship(
         0, m.constants.drive._replace(**drive), m.people.at, m.people.anchors, m.people.age,
-        m.young, m.places.guardianship)
+        m.young, m.stretch, m.places.guardianship)
 
 
 def test_company_counts_among_peers_at_leisure_whom_nobody_watches(hour):
@@ -178,7 +178,7 @@ def test_company_moves_the_young_who_are_out_and_nobody_else(hour):
         n = offending.motivate(
             0, len(f), m.key(streams.MOTIVATION), 1.0, drive._replace(company=company), f.person,
             f.active, f.propensity, f.memory, f.perceived_risk, p.at, p.status, p.anchors, p.age,
-            m.young, m.places.guardianship, out)
+            m.young, m.stretch, m.places.guardianship, out)
         return set(out[:n].tolist())
 
     alone, together = moved(0.0), moved(5.0)

@@ -15,7 +15,8 @@ from citysim.kernels.places import friction_at
 
 @kernel
 def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_risk, status, age,
-                 young, guardianship, mark, expected, person, haunts, memory_place, memory, *given):
+                 young, stretch, guardianship, mark, expected, person, haunts, memory_place,
+                 memory, *given):
     """Offences that offenders seek themselves: chance of being motivated x share of each choice.
 
     Parameters
@@ -24,7 +25,7 @@ def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_
         int64: offenders, and the row of ``expected`` of each.
     stamp
         First of as many stamps as there are rows, none of which ``mark`` has seen.
-    young, guardianship
+    young, stretch, guardianship
         By place, see :func:`citysim.kernels.offending.companionship`.
     mark
         Scratch, int64 (places).
@@ -43,7 +44,7 @@ def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_
         r = np.int64(person[i])
         if active[i] == 0 or status[r] != 0:
             continue
-        company = companionship(r, drive, at, anchors, age, young, guardianship)
+        company = companionship(r, drive, at, anchors, age, young, stretch, guardianship)
         chance = min(1.0, urge(i, at[r], company, hours, drive, propensity, memory,
                                perceived_risk))
         n, total = worths(i, stamp + j, drive, person, haunts, memory_place, memory, *given,

@@ -139,18 +139,19 @@ def stir(lo, hi, key, hours, drive, person, active, propensity, memory, stirred)
 
 
 @kernel
-def companionship(r, drive, at, anchors, age, young, guardianship):
+def companionship(r, drive, at, anchors, age, young, stretch, guardianship):
     """What peers around add to how readily person ``r`` is moved to offend now, as a share.
 
     Time at leisure with others under 25, nobody being in charge (Osgood et al. 1996), for those
     young enough to be carried along (Gardner and Steinberg 2005). The person is no company to
-    themselves. ``young`` and ``guardianship`` are those of places.
+    themselves, and peers count by the usual length of street (``stretch``: how many of these the
+    place is long). ``young``, ``stretch`` and ``guardianship`` are those of places.
     """
     where = at[r]
     if where < 2 or age[r] >= drive.company_end:
         return 0.0
     s = np.int64(anchors[r, where])
-    peers = max(0.0, young[s] - drive.oneself)
+    peers = max(0.0, young[s] - drive.oneself) / stretch[s]
     tender = min(1.0, (drive.company_end - age[r]) / (drive.company_end - drive.company_until))
     return (drive.company * tender * peers / (peers + drive.company_half)
             * (1.0 - guardianship[s]))
@@ -173,7 +174,7 @@ def urge(i, where, company, hours, drive, propensity, memory, perceived_risk):
 
 @kernel
 def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perceived_risk, at,
-             status, anchors, age, young, guardianship, motivated):
+             status, anchors, age, young, stretch, guardianship, motivated):
     """List who of offenders ``lo`` to ``hi - 1`` is motivated, where they are now.
 
     Fills ``motivated`` (uint64) from row ``lo`` on, in the order of rows; returns how many.
@@ -186,7 +187,7 @@ def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perc
     for j in range(lo, last):
         i = motivated[j]
         r = ROW(person[i])
-        company = companionship(r, drive, at, anchors, age, young, guardianship)
+        company = companionship(r, drive, at, anchors, age, young, stretch, guardianship)
         chance = urge(i, at[r], company, hours, drive, propensity, memory, perceived_risk)
         if status[r] == 0 and uniform(key, r) < chance:
             motivated[n] = i

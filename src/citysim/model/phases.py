@@ -189,7 +189,7 @@ def motivate(m) -> np.ndarray:
     f, p, bounds = m.offenders, m.people, m.offender_bounds
     given = (m.key(streams.MOTIVATION), m.calendar.step_hours, m.constants.drive, f.person,
              f.active, f.propensity, f.memory, f.perceived_risk, p.at, p.status, p.anchors, p.age,
-             m.young, m.places.guardianship, m.motivated)
+             m.young, m.stretch, m.places.guardianship, m.motivated)
     if m.threads == 1:
         return m.motivated[:offending.motivate(0, len(f), *given)]
     parallel.motivate_chunks(bounds, m.chunk_counts, *given)

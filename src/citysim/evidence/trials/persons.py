@@ -53,10 +53,11 @@ class Expected:
         f, p, s, k = m.offenders, m.people, m.places, m.constants
         expectations.own_offences(
             self.rows, self.line, self.stamp, m.calendar.step_hours, k.drive, f.active,
-            f.propensity, f.perceived_risk, p.status, p.age, m.young, s.guardianship, self.mark,
-            self.hazard, f.person, f.haunts, f.memory_place, f.memory, f.memory_offence, p.at,
-            p.anchors, p.hops, p.route, m.population.routes, m.neighbours.start,
-            m.neighbours.items, s.x, s.y, m.value, k.offences.memory_own, k.offences.memory_near)
+            f.propensity, f.perceived_risk, p.status, p.age, m.young, m.stretch, s.guardianship,
+            self.mark, self.hazard, f.person, f.haunts, f.memory_place, f.memory,
+            f.memory_offence, p.at, p.anchors, p.hops, p.route, m.population.routes,
+            m.neighbours.start, m.neighbours.items, s.x, s.y, m.value, k.offences.memory_own,
+            k.offences.memory_near)
         self.stamp += len(self.rows)
 
     def _friction(self, m) -> None:
