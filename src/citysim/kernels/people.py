@@ -183,24 +183,27 @@ def walk(n, walks, by, dark, at, anchors, routes, household, at_home, group, sen
         g = group[r]
         mark = marks[g]
         cue = np.uint64(0)
-        for j in range(first, last):
-            s = routes[j]
-            place_rows[s, FLOW] += mark
-            cue += place_rows[s, CUE]
+        drunk = intoxication[r]
+        if drunk > 0:
+            weight = aggression[r] * np.float32(drunk) / 255.0 * FRICTION_SCALE / step_seconds
+            for j in range(first, last):
+                s = routes[j]
+                place_rows[s, FLOW] += mark
+                cue += place_rows[s, CUE]
+                friction[s] += np.int64(weight * seconds[s])
+            if at[r] == 0:
+                intoxication[r] = np.uint8(np.float32(drunk) * sober)
+        else:
+            for j in range(first, last):
+                s = routes[j]
+                place_rows[s, FLOW] += mark
+                cue += place_rows[s, CUE]
         hops = last - first
         n_hops += hops
         if hops > ROW(0):
             seen = sensitivity[r] * (np.float32(cue) / np.float32(hops * ROW(CUE_SCALE)))
             gap = min(np.float32(1.0), seen) - fear[r, dark]
             fear[r, dark] += gap * (rise if gap > 0 else fall)
-        drunk = intoxication[r]
-        if drunk > 0:
-            weight = aggression[r] * np.float32(drunk) / 255.0 * FRICTION_SCALE / step_seconds
-            for j in range(first, last):
-                s = routes[j]
-                friction[s] += np.int64(weight * seconds[s])
-            if at[r] == 0:
-                intoxication[r] = np.uint8(np.float32(drunk) * sober)
         s = anchors[r, k]
         away = k > ROW(1)
         stock[s, DAY] -= by * (not away)
