@@ -47,8 +47,9 @@ class Groups:
         band = self.age_band(people.age[:n_residents], bounds)
         inner = ((people.sex[:n_residents].astype(np.int64) * len(_AGES) + band) * 2
                  + people.foreign[:n_residents]) * _QUINTILES + people.quintile[:n_residents] - 1
-        self.cell = (district[:n_residents].astype(np.int64) * _CELLS + inner).astype(np.int32)
         self.n_cells = self.n_districts * _CELLS
+        narrow = np.uint16 if self.n_cells <= 1 << 16 else np.int32
+        self.cell = (district[:n_residents].astype(np.int64) * _CELLS + inner).astype(narrow)
         self.size = np.bincount(self.cell, minlength=self.n_cells).astype(np.float64)
         self._members = self._matrix()
 

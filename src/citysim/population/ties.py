@@ -68,7 +68,8 @@ def tie_residents(places: Table, people: Table, households: Table, n_residents: 
         kinds += [np.broadcast_to(kind, n)[one] for one, _ in found]
     one, other = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
     start, items = symmetric_rows(one, other, n)
-    return Ragged(start, items), mark_rows(start, items, one, other, np.concatenate(kinds))
+    kind = mark_rows(start, items, one, other, np.concatenate(kinds))
+    return Ragged(start.astype(np.uint32), items), kind  # half the bytes: rows are short, and many
 
 
 def _cells(places, side):
