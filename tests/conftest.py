@@ -12,6 +12,7 @@ import numba
 import pytest
 
 from citysim import CityModel, compose
+from citysim.model import phases
 from citysim.model.world import build_world
 
 numba.get_num_threads()  # starts the threads now, before a test can change what is asked for
@@ -103,3 +104,13 @@ def _morning(town, busy_changes):
 def morning(_morning):
     """A copy of a model before Tuesday 08:00."""
     return copy.deepcopy(_morning)
+
+
+@pytest.fixture
+def hour(evening):
+    """Saturday 22:00 when offenders have acted and nothing has followed yet."""
+    for _, phase in phases.PHASES[:5]:
+        phase(evening)
+    evening.recorder.n_events = evening.first_event = 0
+    evening.recorder.events[:] = 0
+    return evening
