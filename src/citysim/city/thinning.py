@@ -76,7 +76,7 @@ def thin_and_join(points, links, main, segments: int, rng,
     if count(0) < segments or count(len(spare)) > segments:
         return None, 0
     low, high = 0, len(spare)
-    while high - low > 1:  # every link taken lowers the count by one to three
+    while high - low > 1:  # nearly every link taken lowers the count
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) >= segments else (low, middle)
     most = max(3, int(_SLACK * segments))

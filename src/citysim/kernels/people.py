@@ -82,14 +82,13 @@ def sort_by_activity(lo, hi, doing, timetable, shift, status, at, anchors, free,
 @kernel
 def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, aggression, drink,
                      taste, sober_friction, friction):
-    """The ``n`` people listed in ``out`` drink as far as they are guests of venues that serve
-    alcohol, and bring their friction.
+    """The ``n`` people listed in ``out`` drink as far as they are guests, and bring their friction.
 
     An adult guest takes the share ``taste.usual`` of what the heaviest drinker takes, more with
     substance use; a minor drinks by substance use alone. Everybody gets the mean of their group
-    at the place (``drink``): friction is proportional to
-    intoxication, so its expectation is that of a draw of who came for a bar. Friction of a person
-    is aggression times (sober friction + intoxication) times the time spent.
+    at the place (``drink``): friction is proportional to intoxication, so its expectation is that
+    of a draw of who came for a bar. Friction of a person is aggression times (sober friction +
+    intoxication) times the time spent.
     """
     for i in range(ROW(n)):
         r = out[i]

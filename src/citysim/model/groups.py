@@ -78,7 +78,3 @@ class Groups:
     def members(self, name: str) -> np.ndarray:
         """Which cells belong to a group, bool (cells)."""
         return self._members[self.names.index(name)] > 0
-
-    def by_district(self, cells: np.ndarray) -> np.ndarray:
-        """Sums over the cells of each district, (districts, ...)."""
-        return self._members[len(GROUPS):] @ cells

@@ -11,8 +11,8 @@ import numpy as np
 class Ragged:
     """Lists of unequal length: row ``i`` is ``items[start[i]:start[i + 1]]``.
 
-    ``start`` has one entry more than there are rows (int64, or uint32 where there are many short rows), ``items`` holds all rows
-    one behind the other.
+    ``start`` has one entry more than there are rows (int64, or uint32 where there are many short
+    rows), ``items`` holds all rows one behind the other.
     """
 
     start: np.ndarray
