@@ -88,6 +88,9 @@ def generate_streets(layout: Layout, seed: int, longest: float = np.inf) -> Stre
         gain = max(spread**2 - own**2, 1e-4) / (layout.length_spread**2 - own**2)
         grid = replace(grid, wanted=kept / (1 - layout.missing_links), scale=grid.scale * scale,
                        amount=grid.amount / np.sqrt(gain))
+    if best is even:
+        note = f"no layout found whose lengths spread by {layout.length_spread:g}, but by {own:.2f}"
+        return replace(even, notes=[note])
     return best
 
 
