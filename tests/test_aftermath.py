@@ -241,7 +241,7 @@ def test_nobody_is_kept_beyond_their_time(busy_week):
 def test_the_order_of_events_does_not_matter(hour):
     """Reports, clearance and fear do not depend on which event stands first."""
     v, o = row_of(hour, "vandalism"), row_of(hour, "theft_person")
-    rows = [(o, i, 10 * i, i) for i in range(80)] + [(v, i, -1, 90 + i) for i in range(80, 140)]
+    rows = [(o, i, 10 * i, i) for i in range(80)] + [(v, i, -1, i) for i in range(80, 140)]
     other = copy.deepcopy(hour)
     columns = [PLACE, OFFENCE, VICTIM, REPORTED, RECORDED, CLEARED]
     forth = follow(hour, rows)[:, columns]
