@@ -42,7 +42,8 @@ def main(folder: Path, out: Path) -> None:
     answer = pd.concat([years.assign(period_days=YEAR), against.assign(period_days=YEAR),
                         course.assign(period_days=QUARTER)])
     answer = answer[answer["split"].notna() & (answer["scenario"] != answer["baseline"])]
-    answer.drop(columns=["better", "scenario", "futures", "p_holm", "q_value"]).to_csv(
+    told = answer.drop(columns=["better", "scenario", "futures", "p_holm", "q_value"])
+    told.dropna(axis="columns", how="all").to_csv(
         out / "answer.csv", index=False, float_format="%.6g")
     _tell("no action", years)
     _tell(PATROLS, against)
