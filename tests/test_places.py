@@ -84,7 +84,8 @@ def plain_value(m, s, o):
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
         "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
         "lone_woman": lambda: long * (1 - math.exp(-12 * women)) * math.exp(-there / half),
-        "neglect": lambda: long * ((1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
+        "neglect": lambda: (m.breakable[s]
+                            * (1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
                             * (1 + t.youth_feed * young / (young + 1))),
         "friction": lambda: 0.0, "household": lambda: 0.0}[form]()
     return (k.level[o] * m.attract[s, o] * targets

@@ -117,7 +117,7 @@ def grow(model, factor):
     model.seconds *= np.float32(factor)  # a passage takes as many times longer
     p = model.places
     for values in (model.stock, p.shops, p.venues, p.vehicles, p.services, p.hosts, model.homes,
-                   model.friction):
+                   model.breakable, model.friction):
         values[:] = values * factor
 
 

@@ -235,8 +235,7 @@ def test_larger_households_have_more_vehicles_and_damage_hits_some(hour):
         assert stats.binomtest(int(counts[chosen].sum()), n, p).pvalue > LEAST_P
     v = row_of(hour, "vandalism")
     struck = sum(find(hour, [(place, v, 0)], seed)[0, VICTIM] >= 0 for seed in range(2000))
-    share = hour.settings.model.opportunity.damage_share
-    assert stats.binomtest(struck, 2000, share).pvalue > LEAST_P
+    assert stats.binomtest(struck, 2000, float(hour.household_damage[place])).pvalue > LEAST_P
 
 
 def knows(m, place, offence, target, strength=0.5):

@@ -141,14 +141,15 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, stretch, lamp,
 @kernel
 def opportunities(lo, hi, hour, target, form, level, half, beta, stretch, stock, present, company,
                   women, young, certainty, disorder, light, vehicles, shops, homes, rear_closed,
-                  attract, value):
+                  breakable, attract, value):
     """Worth of each chosen offence on each place: target value times deterrence.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
     targets x exp(-beta x certainty). ``half`` is each form's own scale in persons. What people do
     to each other's risk follows how close they are, persons on a usual length of street; how many
-    targets there are follows the length too (``stretch``), so that two halves of a street are
-    worth as much as the whole.
+    targets there are follows the length too (``stretch``), or what stands there (vehicles, homes,
+    shops, ``breakable``: what vandals can damage), so that two halves of a street are worth as
+    much as the whole.
     """
     n_offences = form.size
     for s in range(lo, hi):
@@ -174,7 +175,7 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stretch, stock,
                                   * np.exp(-(present[s] / long) / half[o]))
             elif f == NEGLECT:
                 y = young[s] / long
-                targets = long * (
+                targets = breakable[s] * (
                     (1.0 + target.disorder_feed * disorder[s] / (disorder[s] + half[o]))
                     * (1.0 + target.youth_feed * y / (y + 1.0)))
             else:

@@ -35,7 +35,6 @@ class Exposure(NamedTuple):
     step_seconds: float
     sober_friction: float    # friction of a person who has not been drinking
     female_assailant: float  # weight of women among assailants
-    damage_share: float      # vandalism that hits a household
     occupied: float          # weight of a dwelling whose people sleep, 0 by day
     proneness: float         # power of lasting proneness, 0 for none
 
@@ -231,17 +230,18 @@ def somebody(s, form, kind, female, culprit, known, key, lasting, power, exposur
 
 
 @kernel
-def household_victim(event, form, known, key, lasting, exposure, own, first_household, at_home,
-                     first, size, cell, chance):
+def household_victim(event, form, known, key, lasting, exposure, household_damage, own,
+                     first_household, at_home, first, size, cell, chance):
     """The household hit by a burglary, a vehicle crime or damage; -1 for nobody in particular.
 
-    ``own`` is the culprit's household, which is spared; ``known`` what :func:`sought` gives.
+    ``own`` is the culprit's household, which is spared; ``known`` what :func:`sought` gives;
+    ``household_damage`` (places) the share of damage that hits a household.
     ``chance`` (cells) takes in the chances of all households, by the cell of their first person.
     """
     s = event[PLACE]
     o = event[OFFENCE]
     address = o + (np.int64(event[CULPRIT]) + 1) * _CULPRITS
-    mass = exposure.damage_share if form == NEGLECT else 1.0
+    mass = household_damage[s] if form == NEGLECT else 1.0
     least = np.inf
     found = np.int64(-1)
     total = 0.0
@@ -272,11 +272,12 @@ def household_victim(event, form, known, key, lasting, exposure, own, first_hous
 
 
 @kernel
-def find_victim(event, chance, form, female, exposure, day_outdoors, key, key_culprit, lasting,
-                place_rows, seconds, stock, passer_start, passers, moved, regular_start, regulars,
-                first_household, household_at_home, household_first, household_size, at, status,
-                anchors, group, household, intoxication, aggression, offender_person, role, cell,
-                memory_place, memory, memory_offence, memory_target, memory_own):
+def find_victim(event, chance, form, female, exposure, day_outdoors, household_damage, key,
+                key_culprit, lasting, place_rows, seconds, stock, passer_start, passers, moved,
+                regular_start, regulars, first_household, household_at_home, household_first,
+                household_size, at, status, anchors, group, household, intoxication, aggression,
+                offender_person, role, cell, memory_place, memory, memory_offence, memory_target,
+                memory_own):
     """Fill in victim and culprit of an event; False when there is no target.
 
     ``chance`` (cells) becomes the chance of each cell of residents to hold the victim, given the
@@ -309,8 +310,9 @@ def find_victim(event, chance, form, female, exposure, day_outdoors, key, key_cu
         target = victim >= 0
     elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
         own = np.int64(household[culprit]) if culprit >= 0 else np.int64(-1)
-        h = household_victim(event, f, known, key, lasting, exposure, own, first_household,
-                             household_at_home, household_first, household_size, cell, chance)
+        h = household_victim(event, f, known, key, lasting, exposure, household_damage, own,
+                             first_household, household_at_home, household_first, household_size,
+                             cell, chance)
         victim = np.int64(household_first[h]) if h >= 0 else np.int64(-1)
         target = h >= 0 or f != EMPTY_DWELLING
     event[VICTIM] = victim

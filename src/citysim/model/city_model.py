@@ -19,6 +19,7 @@ from citysim.kernels.random import address, stream_keys, uniform
 from citysim.model import neighbourhood, start
 from citysim.model.calendar import Calendar
 from citysim.model.constants import age_curve, read_constants
+from citysim.model.damage import breakable
 from citysim.model.facilities import facility_factors
 from citysim.model.groups import Groups
 from citysim.model.phases import PHASES, close_day
@@ -194,6 +195,7 @@ class CityModel(mesa.Model):
         usual = m.guardianship.usual_length
         self.stretch = (self.places.length / usual if usual else np.ones(n_places)).astype(
             np.float32)
+        self.breakable, self.household_damage = breakable(self.places, self.stretch, m.opportunity)
         # an act of vandalism stands for 1 / scale acts and spreads over the street
         self.damage = np.array([1.0 - (1.0 - m.upkeep.damage) ** (1.0 / (self.scale * float(k)))
                                 for k in self.stretch])

@@ -156,7 +156,7 @@ def observe_places(m) -> None:
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stretch, m.stock,
         s.present, s.company, m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles,
-        s.shops, m.homes, s.rear_closed, m.attract, m.value)
+        s.shops, m.homes, s.rear_closed, m.breakable, m.attract, m.value)
 
 
 def offenders(m) -> None:
@@ -207,13 +207,13 @@ def consequences(m) -> None:
         exposure = exposure._replace(occupied=exposure.occupied * (1.0 - m.hour.awake))
         find_victims(
             m, m.constants.offences.form, m.constants.offences.female, exposure,
-            m.day_outdoors, m.key(streams.VICTIM), m.key(streams.CULPRIT),
-            m.key(streams.VICTIM, -1),
-            m.place_rows, m.seconds, m.stock, passers.start, passers.items, m.moved,
-            m.world.regulars.start, m.world.regulars.items, m.world.first_household, h.at_home,
-            h.first, h["size"], p.at, p.status, p.anchors, p.group, p.household, p.intoxication,
-            p.aggression, f.person, m.role, m.cell, f.memory_place, f.memory, f.memory_offence,
-            f.memory_target, m.constants.offences.memory_own)
+            m.day_outdoors, m.household_damage, m.key(streams.VICTIM), m.key(streams.CULPRIT),
+            m.key(streams.VICTIM, -1), m.place_rows, m.seconds, m.stock, passers.start,
+            passers.items, m.moved, m.world.regulars.start, m.world.regulars.items,
+            m.world.first_household, h.at_home, h.first, h["size"], p.at, p.status, p.anchors,
+            p.group, p.household, p.intoxication, p.aggression, f.person, m.role, m.cell,
+            f.memory_place, f.memory, f.memory_offence, f.memory_target,
+            m.constants.offences.memory_own)
         follow_up(m, begin, r.n_events)
     n_stops = int(m.counts[2])
     if n_stops:
