@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from citysim.study.pace import Pace
 from citysim.study.session import Progress
 
 _PHASES = {"city": "building the city and its people", "runs": "running",
@@ -34,7 +35,8 @@ class ProgressView:
                        console=console, transient=True, disable=not console.is_terminal)
         self.task = None
         self.phase = ""
-        self.begin = self.said = 0.0
+        self.pace = Pace()
+        self.said = 0.0
 
     def __enter__(self) -> ProgressView:
         self.bar.start()
@@ -49,7 +51,10 @@ class ProgressView:
         if news.phase == "runs":
             ended = news.done + news.failed
             failed = f"{news.failed} failed" if news.failed else ""
-            left = self._left(news, ended)
+            if news.record is not None:
+                now = time.monotonic()
+                self.pace.add(now - news.record["seconds"], now)
+            left = self._left(news.total - ended)
             self.bar.update(self.task, total=news.total, completed=ended, failed=failed, left=left,
                             count=f"{ended}/{news.total}")
             if news.note:
@@ -64,15 +69,13 @@ class ProgressView:
         total = news.total if news.phase == "runs" else None  # no end in sight: the bar pulses
         self.task = self.bar.add_task(_PHASES[news.phase], total=total, count="", failed="",
                                       left="")
-        self.begin = self.said = time.monotonic()
+        self.said = time.monotonic()
         self._line(_PHASES[news.phase] + (self._kept(news) if news.phase == "runs" else ""))
 
-    def _left(self, news: Progress, ended: int) -> str:
-        """Time left by the pace of this start's own runs."""
-        fresh = ended - news.kept
-        if not fresh or ended == news.total:
+    def _left(self, runs: int) -> str:
+        seconds = self.pace.seconds_left(runs)
+        if not runs or seconds is None:
             return ""
-        seconds = (time.monotonic() - self.begin) / fresh * (news.total - ended)
         return f"about {datetime.timedelta(seconds=round(seconds))} left"
 
     def _record(self, news: Progress, ended: int, rest: str) -> None:

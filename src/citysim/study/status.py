@@ -6,10 +6,11 @@ import fcntl
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from citysim.config.errors import InputError
+from citysim.study.pace import Pace
 from citysim.study.store import DESIGN, DONE, EARLIER, FAILED, LOCK, MANIFEST, Store
 
 RUNNING, INTERRUPTED = "running", "interrupted"
@@ -42,8 +43,8 @@ class Status:
     seconds
         Mean time of a run that ended well, or ``None``.
     seconds_left
-        Estimate by the pace of the present start; ``None`` unless it is running and has ended
-        a run.
+        Estimate by the pace of the present start (:class:`citysim.study.pace.Pace`); ``None``
+        unless it is running and has ended a run that began after another's end.
     scenarios
         The same by scenario, all futures together.
     failures
@@ -128,9 +129,14 @@ def _seconds_left(runs, started: datetime | None, left: int) -> float | None:
     """What is left at the pace of the present start; a failed run took its time too."""
     if started is None:
         return None
-    fresh = sum(1 for text in runs["started"] if (_moment(text) or started) >= started)
-    passed = (datetime.now(UTC) - started).total_seconds()
-    return passed / fresh * left if fresh else None
+    spans = [(moment.timestamp(), moment.timestamp() + seconds)
+             for moment, seconds in zip(map(_moment, runs["started"]), runs["seconds"],
+                                        strict=True)
+             if moment is not None and moment >= started]
+    pace = Pace()
+    for began, ended in sorted(spans, key=lambda span: span[1]):
+        pace.add(began, ended)
+    return pace.seconds_left(left)
 
 
 def _by_scenario(store: Store, manifest, well, bad) -> list[Count]:

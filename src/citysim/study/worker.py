@@ -147,7 +147,7 @@ def blank_record(task: Task, setup: Setup, attempt: int = 1, error: str = "") ->
     return {"key": task.key, "scenario": scenario.name, "future": scenario.future,
             "seed": task.seed, "status": "failed", "seconds": 0.0, "attempts": attempt,
             "parameters": json.dumps(parameters), "error": error,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"), "study": setup.study,
+            "started": datetime.now(UTC).isoformat(timespec="milliseconds"), "study": setup.study,
             "code": setup.code, **versions()}
 
 
