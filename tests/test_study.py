@@ -106,18 +106,6 @@ def test_a_study_leaves_results_manifest_and_report(folder, tmp_path):
     assert {r[2] for r in rows.fetchall()} == {"done"}
 
 
-def test_the_command_in_the_manifest_makes_the_same_study(folder, tmp_path):
-    import shlex
-
-    settings = compose(folder, tmp_path / "out", None, "question='What is it, then?'") \
-        .replace({"model.drift": -0.4, "model.guardianship.shape": "linear"})
-    run_study(settings, program=PROGRAM)
-    words = shlex.split(Store(tmp_path / "out").manifest["command"])
-    assert words[:3] == ["citysim", "run", "--config-path"]
-    again = compose_study(words[4:], words[3], folder)
-    assert again.to_dict() == settings.to_dict()
-
-
 def test_a_second_start_runs_only_what_is_missing(folder, tmp_path, trace):
     out = tmp_path / "out"
     settings = compose(folder, out, trace)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import re
 import shlex
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from citysim.config.ensembles import ensemble_of
@@ -39,10 +42,11 @@ def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
         in the table ``runs``).
     """
     sweep, ensemble = sweep_of(settings), ensemble_of(settings)
+    files = _files(settings)
     return {
         "name": settings.name, "question": settings.question, "study_key": study_key(runs),
         "config_key": settings.key(), "status": "running", "started": now(), "finished": None,
-        "command": command_of(settings), "config_dir": _own_config_dir(settings),
+        "command": command_of(settings, files), "config_dir": _own_config_dir(settings),
         "overrides": list(settings.overrides),
         "seeds": list(settings.seeds), "keys": [run.key for run in runs],
         "scenarios": [{"name": s.name, "policies": list(s.policies), "set": s.set}
@@ -51,9 +55,9 @@ def manifest_of(settings: Settings, runs: list[Run]) -> dict[str, Any]:
         "design": entry_of(settings, "design"), "futures": entry_of(settings, "futures"),
         "replicates": settings.replicates,
         "ensemble": ensemble.entry() if ensemble else None,
-        "versions": versions(), "code": code_hash(), "data_files": _files(settings),
+        "versions": versions(), "code": code_hash(), "data_files": files,
         "machine": {"cores": cores(), "system": platform.system(),
-                    "processor": platform.machine()},
+                    "processor": platform.machine(), "model": processor_model()},
         "config": settings.to_dict(),
         "parameters": {path: p._asdict() for path, p in settings.provenance.items()},
     }
@@ -72,12 +76,35 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def command_of(settings: Settings) -> str:
-    """The one command that makes these results again, baseline included."""
+def processor_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What the processor is called, as the system tells it; empty where it does not."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+?)\s*$", cpuinfo.read_text(errors="replace"), re.M)
+        if found:
+            return found[1]
+    return platform.processor()
+
+
+def command_of(settings: Settings, files: Iterable[str] = ()) -> str:
+    """The one command that makes these results again, baseline included.
+
+    Parameters
+    ----------
+    settings
+        Resolved settings, made in the folder that the command was given in.
+    files
+        Paths of data files, as written; where one of them, or the ensemble's, starts from that
+        folder, the command goes there first.
+    """
     words, own = ["citysim", "run"], _own_config_dir(settings)
     if own:
         words += ["--config-path", own]
-    return shlex.join(words + [_quoted(text) for text in settings.overrides])
+    command = shlex.join(words + [_quoted(text) for text in settings.overrides])
+    ensemble = settings.parameters
+    paths = [*files, *([ensemble] if "/" in ensemble or ensemble.endswith(".yaml") else [])]
+    if all(Path(path).expanduser().is_absolute() for path in paths):
+        return command
+    return f"cd {shlex.quote(str(Path.cwd()))} && {command}"
 
 
 def _own_config_dir(settings: Settings) -> str | None:
