@@ -87,6 +87,10 @@ def test_a_factor_is_varied_from_the_command_line_by_the_path_of_its_parameter(f
     ("policy=[lamps,beat]", "policy", "beats", "beats"),
     ("experiment=mian", "experiment", "main", "main"),
     ("executor=lokal", "executor", "local", "local"),
+    ("executor.adress=a:1", "executor.adress", "kind, address", "address"),  # also where none goes
+    ("executor.address=a:1", "executor", "with ray an address", None),
+    ("~executor.kind", "command line", "~offences.NAME", None),
+    ("design.knd=grid", "design.knd", "kind", "kind"),
     ("citty=village", "citty", "city", "city"),
     ("dayz=3", "dayz", "days", "days"),
     ("+dayz=3", "dayz", "days", "days"),

@@ -18,6 +18,7 @@ COMMAND_LINE = "command line"
 # Rows or optional keys may be added here; the study's own keys are checked afterwards.
 _SWEEP = ("levers", "uncertainties", "design", "futures", "replicates")
 _OPEN_GROUPS = (*PLAIN_GROUPS, "offences", *_SWEEP)
+_GROWING = (*_OPEN_GROUPS, "executor")  # an executor's keys are not for taking away
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def apply_changes(tree: dict, changes: list[Change]) -> dict:
     """
     for change in changes:
         parts = _whole_factor(keys_of(tree, change.path))
-        may_add = change.new or parts[0] in ("city", *_SWEEP)  # keys that may be left out
+        # Keys that may be left out.
+        may_add = change.new or parts[0] in ("city", "executor", *_SWEEP)
         node: Any = tree
         for i, part in enumerate(parts[:-1]):
             node = _step(node, part, parts[:i], change, may_add)
@@ -154,7 +156,7 @@ def _set(node, parts, change, may_add):
         del node[last]
         return
     present = isinstance(node, list) or last in node
-    if not present and path and not (may_add and parts[0] in _OPEN_GROUPS):
+    if not present and path and not (may_add and parts[0] in _GROWING):
         raise _unknown(last, node, path)
     if not present and not path and last not in STUDY_KEYS:
         raise _unknown(last, {**node, **dict.fromkeys(STUDY_KEYS)}, path)
@@ -192,7 +194,7 @@ def _step(node, part, path, change, may_add):
             node[part] = {}  # null: nothing varied so far
         if part in node:
             return node[part]
-        if may_add and path and path[0] in _OPEN_GROUPS:
+        if may_add and path and path[0] in _GROWING:
             return node.setdefault(part, {})
     raise _unknown(part, node if isinstance(node, dict) else {}, path)
 

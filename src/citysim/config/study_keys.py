@@ -184,7 +184,7 @@ _BELOW = {"scenarios": ScenarioKeys, "executor": ExecutorKeys, "levers": FactorK
 
 
 def check_study_keys(given: dict[str, Any], where: str = "") -> dict[str, Any]:
-    """The study's keys as plain values, missing ones by default.
+    """The study's keys as plain values, missing ones by default; a misspelt one is told first.
 
     Raises
     ------
@@ -194,7 +194,9 @@ def check_study_keys(given: dict[str, Any], where: str = "") -> dict[str, Any]:
     try:
         keys = StudyKeys(**given)
     except ValidationError as error:
-        raise _refusal(error.errors()[0], where) from None
+        found = error.errors()
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+        raise _refusal(first, where) from None
     checked = keys.model_dump()
     try:
         refuse_contradictions(checked, _ONE_FOR_ALL)
