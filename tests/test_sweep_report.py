@@ -13,14 +13,17 @@ from citysim.analysis.contrasts import contrast
 from citysim.analysis.discovery import no_gain
 from citysim.analysis.sweep import analyse
 from citysim.cli.main import main
+from citysim.config.compose import compose_study
 from citysim.report.figures.boxes import boxes_plot
 from citysim.report.figures.forest import forest_plot
 from citysim.report.figures.maps import change_maps
 from citysim.report.page import write_report
 from citysim.report.saving import made_for, save
 from citysim.results import open as open_study
+from citysim.study.store import Store
 from made_contrasts import by_seed
 from made_results import made_world, write_study, write_sweep
+from study_stub import PROGRAM, World, write_configs
 from test_report import Page
 
 BASELINES = Path(__file__).parent / "baselines"
@@ -88,6 +91,30 @@ def test_analyse_searches_for_failures_and_forgets_them_when_asked_less(folder, 
     assert robust["good"].str.contains("not \\(change of").any()
     write_report(copy)
     assert not (copy / "analysis" / "discovery.csv").exists()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_analyse_builds_the_city_of_the_folder_that_the_study_was_run_with(
+        folder, tmp_path, monkeypatch, capsys, told):
+    copy = shutil.copytree(folder, tmp_path / "study")
+    shipped, own = write_configs(tmp_path / "shipped"), write_configs(tmp_path / "own")
+    (own / "city" / "village.yaml").rename(own / "city" / "port.yaml")
+    for place in ("compose", "lookup"):
+        monkeypatch.setattr(f"citysim.config.{place}.shipped_config_dir", lambda: shipped)
+    settings = compose_study(["city=port"], own, own)
+    store = Store(copy)
+    store.write_manifest({**store.manifest, "overrides": ["city=port"],
+                          "config": settings.to_dict(), "config_dir": str(own) if told else None})
+    worlds = []
+    monkeypatch.setattr("citysim.report.page.write_report",
+                        lambda study, world, *_: worlds.append(world) or copy / "report.html")
+    monkeypatch.chdir(tmp_path)
+    assert main(["analyse", str(copy)], PROGRAM) == 0
+    assert isinstance(worlds[0], World) == told
+    assert ("no maps" in capsys.readouterr().err) != told
+    if not told:  # as of studies from before it was written down: then it must be said
+        assert main(["analyse", str(copy), "--config-path", str(own)], PROGRAM) == 0
+        assert isinstance(worlds[1], World)
 
 
 @pytest.mark.parametrize(("words", "said"), [
