@@ -197,6 +197,18 @@ def test_a_figure_is_out_of_reach_when_no_reading_could_be_near_it():
     assert not tell(Part("", {}, one_of=("word",)))
 
 
+def test_the_worst_tenth_of_people_is_shown_and_that_of_offenders_counts():
+    """Of forty people ten offend, the worst four of them 16 of 22 times: 73 %, near 66 %."""
+    who = np.repeat(np.arange(10), [4] * 4 + [1] * 6)
+    data = city([0] * len(who), offender=who, people=people(np.full(40, 30)))
+    table = evaluate(load_facts(ids=["offender_concentration"]), data).set_index("part")
+    assert table.loc["people_top10", "mean"] == pytest.approx(16 / 22)
+    assert table.loc["people_top10", "target_value"] == 0.66
+    assert table["counted"].to_dict() == {"people_top10": False, "offenders_top10": True,
+                                          "people_top2_year": False}
+    assert tally(table).to_numpy().sum() == 1
+
+
 # --- the baseline year
 
 @pytest.fixture(scope="module")
