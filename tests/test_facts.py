@@ -209,6 +209,16 @@ def test_the_worst_tenth_of_people_is_shown_and_that_of_offenders_counts():
     assert tally(table).to_numpy().sum() == 1
 
 
+def test_robbery_is_judged_at_the_rate_that_the_surveys_shares_give():
+    """Violence without robbery is what is no property crime; robbery is 11 % of violence with it."""
+    (found,) = load_facts(ids=["repeat_share_12m"])
+    (robbery,) = [p for p in found.parts if p.label == "robbery"]
+    violence = 8.6e6 * (1 - 0.80)
+    assert robbery.arguments["rate"] == round(violence * 0.11 / (1 - 0.11) / 45.5e6, 4)
+    assert {p.use for p in found.parts} == {"check"}
+    assert all("rate" in p.arguments for p in found.parts)
+
+
 # --- the baseline year
 
 @pytest.fixture(scope="module")
