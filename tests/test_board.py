@@ -285,6 +285,13 @@ def whole():
                                                     significant=0.1)])
 
 
+@pytest.mark.parametrize("high, said", [
+    (1000.0, "-90 to +1000 %"), (1000.1, "no estimate: too few"), (math.inf, "no estimate")])
+def test_a_trial_whose_interval_says_nothing_reports_nothing(high, said):
+    row = figure("hot_spots_review", True, trial_low=-90.0, trial_high=high)
+    assert said in tables.trials(made(figures=[row])).rows[0][3]
+
+
 def test_the_page_holds_everything_and_misses_come_first(tmp_path):
     text = page.write_page(whole(), tmp_path).read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', text), "it needs nothing beside it"

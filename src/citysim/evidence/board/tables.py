@@ -18,6 +18,8 @@ _TONE = {INSIDE: GOOD, NEAR: MIDDLE, OUTSIDE: BAD}
 _RULES = {"overlap": "intervals overlap", "sign_and_factor": "same sign, within a factor of two",
           "null": "a trial of this size finds nothing", "at_least": "not below the bound",
           "direction": "same direction", "none": "none"}
+_MOST_PERCENT = 1000.0
+"""An interval whose upper end lies beyond it says nothing: an arm had next to no events."""
 _UNITS = {"percent": "%", "per_100": "per 100", "points": "points", "percent_per_x": "% an hour"}
 
 
@@ -217,6 +219,8 @@ def _simulated(r) -> str:
 def _single(r) -> str:
     if not math.isfinite(r.trial_low):
         return "\u2013"
+    if not r.trial_high <= _MOST_PERCENT:
+        return "no estimate: too few events"
     return f"{r.trial_low:+.0f} to {r.trial_high:+.0f} %"
 
 

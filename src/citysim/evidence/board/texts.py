@@ -17,6 +17,8 @@ LEADS = {
               "with nobody treated, sharing all luck. Intervals are 90 %; published ones 95 %, "
               "and only where they were published. With few seeds intervals are wide, and wide "
               "ones overlap easily: the column \u201cmiddle inside too\u201d is the harder test. "
+              "A single trial whose interval would reach beyond +1000 % has no estimate: too "
+              "little happened among those compared. "
               "The first figure of an entry that can be judged is its main figure.",
     "Next door": "What became of crime in the rings around treated units. Positive: the "
                  "neighbourhood gained too (diffusion of benefits). Negative: crime moved there. "
