@@ -4,6 +4,7 @@ import numpy as np
 
 from citysim.city.network import neighbours
 from citysim.evidence.crimes import CityData, Crimes, People, Places
+from citysim.evidence.measures import take
 
 
 def places(n=10, gap=100.0):
@@ -38,3 +39,10 @@ def people(ages, sexes=None, homes=None, others=0, **rest):
     sex = np.zeros(n, np.int64) if sexes is None else np.asarray(sexes, np.int64)
     home = np.zeros(n, np.int64) if homes is None else np.asarray(homes, np.int64)
     return People(len(ages), age, sex, home, **rest)
+
+
+def value(name, data, **arguments):
+    """What a measure comes to, which must be measurable."""
+    found = take(name, data, arguments)
+    assert found.measurable, found.note
+    return found.value
