@@ -93,6 +93,11 @@ def test_a_fact_sees_the_crimes_that_its_source_knows():
     ({"range": None, "values": {"a": 1}, "parts": {"a": {"used": "check"}}}, "unknown key", "use"),
     ({"factor": {"low": 2, "high": 1, "source": "x"}}, "factor needs", None),
     ({"id": "other"}, "not the file's name", None),
+    ({"range": [0.1, float("inf")]}, "no range", None),
+    ({"range": None, "values": {}}, "published is missing", None),
+    ({"note": 5}, "no text", None),
+    ({"arguments": {"share": "half"}}, "'share' cannot be 'half'", None),
+    ({"arguments": {"share": -0.5}}, "'share' cannot be -0.5", None),
 ])
 def test_bad_entries_are_refused(changes, word, closest):
     with pytest.raises(InputError) as refusal:

@@ -96,6 +96,31 @@ def test_far_points_are_left_out_and_counted(tmp_path, streets):
     assert len(data.crimes) == 5
 
 
+def test_points_without_a_position_are_left_out_and_counted(tmp_path, streets):
+    rows = [*ROWS, (np.inf, ORIGIN[1], "2024-03-04 10:00", "theft")]
+    data, notes = read_points(table(tmp_path / "a.csv", rows), streets, Columns(time="when"))
+    assert len(data.crimes) == 4 and notes[0].startswith("1 points have no position")
+    nowhere = tmp_path / "points.geojson"
+    nowhere.write_text('{"type": "FeatureCollection", "features": [{"type": "Feature", '
+                       '"properties": {"type": "theft"}, "geometry": null}]}')
+    with pytest.raises(InputError, match="points.geojson"):
+        read_points(str(nowhere), streets)
+    for within in (0.0, -5.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="--within"):
+            read_points(table(tmp_path / "b.csv", ROWS), streets, within=within)
+
+
+@pytest.mark.parametrize(("name", "content", "word"), [
+    ("empty.csv", b"", "as a table"), ("latin.csv", "x,y,type\n1,2,caf\xe9".encode("latin-1"),
+                                      "as a table"), ("empty.geojson", b"", "as geodata")])
+def test_files_that_are_none_are_one_message_of_the_command(tmp_path, streets, capsys, name,
+                                                            content, word):
+    (tmp_path / name).write_bytes(content)
+    assert main(["evidence", "measure", str(tmp_path / name), "--streets", streets]) == 2
+    told = capsys.readouterr()
+    assert word in told.err and name in told.err and told.out == ""
+
+
 def test_only_some_offences(tmp_path, streets):
     data, _ = read_points(table(tmp_path / "a.csv", ROWS), streets, only=["robbery"])
     assert data.crimes.offence.tolist() == ["robbery"]
@@ -143,6 +168,7 @@ def test_streets_may_be_cut_as_a_city_cuts_them():
     (("x", "y", "time", "type"), [(*r[:2], 5, "a") for r in ROWS], {}, ["plain numbers"]),
     (("x", "y", "time", "type"), [(*r[:2], "soon", "a") for r in ROWS], {}, ["0% of the column"]),
     (("x", "y", "when", "type"), [(1.0, 2.0, "2024-01-01", "a")], {}, ["every point lies more"]),
+    (("lon", "lat", "when", "type"), [(7.6, 95.0, "2024-01-01", "a")], {}, ["no point has"]),
 ])
 def test_bad_tables_are_refused(tmp_path, streets, columns, rows, given, words):
     path = table(tmp_path / "points.csv", rows, columns)

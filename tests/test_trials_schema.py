@@ -88,6 +88,8 @@ def test_no_effect_of_a_study_reaches_the_model():
     ("arms", {"one": {}, "two": {}}, "control"),
     ("published.0.low", 5, "upside down"),
     ("published.0.high", None, "both ends"),
+    ("published.0.high", float("inf"), "finite"),
+    ("arms.light.dose", -1, "arms.light.dose"),
     ("published.0.value", -30, "outside its interval"),
     ("published.0.outcome", "crimes", "did you mean 'crime'"),
     ("published.0.arm", "lights", "did you mean 'light'"),

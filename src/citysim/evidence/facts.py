@@ -6,6 +6,7 @@ what was published: one ``value``, ``values`` by part, a ``range``, or the words
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,14 +172,15 @@ def read_fact(entry: Mapping[str, Any], where: str, default: Tolerance) -> Fact:
     _one_of(counted, COUNTED, f"{where}: counted")
     return Fact(entry["id"], entry["name"], entry["measure"], parts, entry["unit"],
                 entry["source"], entry["status"], entry["use"],
-                _tolerance(entry.get("tolerance"), default, where), entry.get("note") or "", factor,
+                _tolerance(entry.get("tolerance"), default, where), _note(entry, f"{where}: note"),
+                factor,
                 counted)
 
 
 def _parts(entry, factor, where):
     own = _mapping(entry, "arguments", where)
     told = _mapping(entry, "parts", where)
-    given = [key for key in TARGETS if entry.get(key) is not None]
+    given = [key for key in TARGETS if entry.get(key) not in (None, {})]
     if len(given) > 1 or (not given and entry["use"] != "method"):
         raise InputError("what was published is missing" if not given else
                          f"the keys {' and '.join(given)} exclude each other", where=where,
@@ -194,8 +196,8 @@ def _parts(entry, factor, where):
         use = mine.get("use", entry["use"])
         _one_of(use, (*USES, CONTEXT), f"{where}: parts.{label}.use")
         yield Part(str(label), {**own, **_mapping(mine, "arguments", where)}, use=use,
-                   note=mine.get("note") or "",
-                   **_target(published, factor, f"{where}: {label or given or 'use'}"))
+                   note=_note(mine, f"{where}: parts.{label}.note"),
+                   **_target(published, factor, f"{where}: {label or (given or ['use'])[0]}"))
 
 
 def _published(entry):
@@ -272,6 +274,13 @@ def _mapping(entry, key, where) -> dict[str, Any]:
     return dict(found)
 
 
+def _note(entry, where) -> str:
+    note = entry.get("note") or ""
+    if not isinstance(note, str):
+        raise InputError(f"{note!r} is no text", where=where, allowed="text")
+    return note
+
+
 def _known(entry, keys, where) -> None:
     if not isinstance(entry, Mapping):
         raise InputError("must be a mapping of keys", where=where, allowed=keys)
@@ -288,4 +297,4 @@ def _one_of(word, allowed, where) -> None:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

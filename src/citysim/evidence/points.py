@@ -85,9 +85,12 @@ def read_points(path: str, streets: str, columns: Columns | None = None, crs: st
     InputError
         Missing or broken files, no coordinates or no such column (naming the columns there are).
     """
+    if not 0 < within < np.inf:
+        raise InputError(f"{within} is no distance", where="--within", allowed="above 0 [m]")
     lines, places, street_crs = read_segments(streets, segments, crs)
     columns = columns or Columns()
-    frame, notes = _located(path, columns, crs, layer, street_crs), []
+    notes: list[str] = []
+    frame = _placed(_located(path, columns, crs, layer, street_crs), path, notes)
     moments = _moments(frame, columns, path, notes)
     if moments is not None and moments.isna().any():
         notes.append(f"{moments.isna().sum()} points whose time cannot be read are left out")
@@ -196,6 +199,17 @@ def _located(path: str, columns: Columns, crs: str | None, layer: str | None, st
                              allowed="a layer of points")
         frame = with_crs(frame, crs, path)
     return frame.to_crs(street_crs).reset_index(drop=True)
+
+
+def _placed(frame, path: str, notes: list[str]):
+    """The points that have a position which the streets' system of coordinates knows."""
+    placed = np.isfinite(frame.geometry.x) & np.isfinite(frame.geometry.y)
+    if not placed.any():
+        raise InputError("no point has a position on the map", where=path,
+                         allowed="points with coordinates, and their own system (--crs)")
+    if not placed.all():
+        notes.append(f"{(~placed).sum()} points have no position on the map and are left out")
+    return frame[placed].reset_index(drop=True)
 
 
 def _table(path: str, columns: Columns, crs: str | None, street_crs: str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -139,6 +140,9 @@ def describe(name: str, where: str | None = None) -> Measure:
 def check_arguments(found: Measure, arguments: Mapping[str, Any], where: str | None = None) -> None:
     """Refuse arguments that the measure does not take, and those it must be given.
 
+    Where a measure's own value is a number, so must be one that is given; all of them are sizes,
+    shares or hours, none below 0.
+
     Raises
     ------
     InputError
@@ -150,11 +154,18 @@ def check_arguments(found: Measure, arguments: Mapping[str, Any], where: str | N
             raise InputError(f"the measure '{found.name}' takes no argument '{name}'",
                              where=where, allowed=list(known) or "no arguments",
                              closest=closest_match(name, known))
+        if _is_number(known[name]) and not (_is_number(arguments[name]) and arguments[name] >= 0):
+            raise InputError(f"the argument '{name}' cannot be {arguments[name]!r}", where=where,
+                             allowed=f"a number from 0 on, such as {known[name]}")
     missing = [n for n, default in known.items()
                if default is inspect.Parameter.empty and n not in arguments]
     if missing:
         raise InputError(f"the measure '{found.name}' needs the argument '{missing[0]}'",
                          where=where, allowed=list(known))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def take(name: str, data: CityData | list[CityData], arguments: Mapping[str, Any] | None = None

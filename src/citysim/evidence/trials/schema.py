@@ -27,7 +27,7 @@ Level = Annotated[float, Field(gt=50, lt=100)]
 class Strict(BaseModel):
     """Keys that are not declared are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class UnitKeys(Strict):
