@@ -215,7 +215,7 @@ def test_the_worst_tenth_of_people_is_shown_and_that_of_offenders_counts():
 
 
 def test_robbery_is_judged_at_the_rate_that_the_surveys_shares_give():
-    """Violence without robbery is what is no property crime; robbery is 11 % of violence with it."""
+    """What is no property crime is violence without robbery; robbery is 11 % of all violence."""
     (found,) = load_facts(ids=["repeat_share_12m"])
     (robbery,) = [p for p in found.parts if p.label == "robbery"]
     violence = 8.6e6 * (1 - 0.80)
