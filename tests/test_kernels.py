@@ -121,7 +121,7 @@ def test_moving_agrees_with_a_plain_pass(when, request):
     phases.move(model)
     phases.places.pulls(0, len(plain.places), plain.hour, *(
         plain.places[c] for c in ("closing_hour", "venues", "alcohol", "events", "services",
-                                  "retail", "green", "leisure", "shops", "lighting", "unease")),
+                                  "green", "leisure", "shops", "lighting", "unease")),
         plain.constants.tastes, plain.constants.sensitivity, plain.drink_rate,
         plain.settings.model.night.others_drink, plain.pull, plain.drink)
     seen = plain_move(plain)

@@ -152,8 +152,8 @@ def test_pulls_agree_with_plain_formulas(evening):
 def drinking(m, **changes):
     """Pull and drink of all places this hour, with columns or the share of others changed."""
     p, others = m.places, changes.pop("others_drink", 0.0)
-    names = ("closing_hour", "venues", "alcohol", "events", "services", "retail", "green",
-             "leisure", "shops", "lighting", "unease")
+    names = ("closing_hour", "venues", "alcohol", "events", "services", "green", "leisure",
+             "shops", "lighting", "unease")
     pull, drink = np.full((2, len(p), 6), np.nan, np.float32)
     places.pulls(0, len(p), m.hour, *(changes.get(n, p[n]) for n in names), m.constants.tastes,
                  m.constants.sensitivity, m.drink_rate, others, pull, drink)

@@ -224,8 +224,8 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, str
 
 
 @kernel
-def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, retail, green, leisure,
-          shops, lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, drink):
+def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, leisure, shops,
+          lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, drink):
     """What each place has on offer now, for six groups, and how fast each drinks there.
 
     Who drinks are the guests of open venues, as far as these are led by alcohol. Of a group they

@@ -59,7 +59,7 @@ def move(m) -> None:
     p, s, k = m.people, m.places, m.constants
     parallel_run = m.threads > 1
     (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
-        m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services, s.retail,
+        m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services,
         s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes,
         k.sensitivity, m.drink_rate, m.settings.model.night.others_drink, m.pull, m.drink)
     decay = travel_decay(m)
