@@ -1,6 +1,7 @@
 """Offenders: who is moved, what is weighed, what is chosen, and what is remembered."""
 
 import copy
+import dataclasses
 import math
 from collections import Counter
 
@@ -185,6 +186,32 @@ def test_company_moves_the_young_who_are_out_and_nobody_else(hour):
     assert alone < together
     rows = f.person[np.array(sorted(together - alone), int)]
     assert (p.at[rows] >= 2).all() and (p.age[rows] < drive.company_end).all()
+
+
+def test_a_cue_is_what_full_disorder_adds_to_the_log_odds_of_acting(hour, monkeypatch):
+    """One who is moved, one offence, all streets alike: P = S / (1 + S)."""
+    m, k = hour, hour.constants.offences
+    m.constants = dataclasses.replace(
+        m.constants, watch=m.constants.watch._replace(disorder_loss=0.0))
+    row = k.names.index("theft_person")
+    k.level[np.arange(len(k.names)) != row] = 0
+    k.disorder_cue[row] = 0.8
+
+    def chance(i, disorder):
+        monkeypatch.setattr(phases, "motivate", lambda m: np.array([i], m.motivated.dtype))
+        m.places.disorder[:] = disorder
+        phases.observe_places(m)
+        m.place_marks[:] = -1  # the same offender once more in this step
+        offend(m)
+        return m.recorder.total[row]
+
+    unsure = [i for i in range(40) if 0.05 < chance(i, 0.0) < 0.95]
+    assert len(unsure) > 5
+    for i in unsure:
+        before, half, full = (math.log(p / (1 - p)) for p in
+                              (chance(i, disorder) for disorder in (0.0, 0.5, 1.0)))
+        assert half - before == pytest.approx(0.4, abs=1e-5)
+        assert full - before == pytest.approx(0.8, abs=1e-5)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

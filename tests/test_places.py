@@ -1,6 +1,7 @@
 """Presence, guardianship, opportunity, friction and pull of places against plain formulas."""
 
 import copy
+import dataclasses
 import math
 
 import numpy as np
@@ -89,7 +90,8 @@ def plain_value(m, s, o):
                             * (1 + t.youth_feed * young / (young + 1))),
         "friction": lambda: 0.0, "household": lambda: 0.0}[form]()
     return (k.level[o] * m.attract[s, o] * targets
-            * math.exp(-k.beta[o] * float(p.certainty[s])))
+            * math.exp(-k.beta[o] * float(p.certainty[s]))
+            * math.exp(k.disorder_cue[o] * float(p.disorder[s])))
 
 
 @pytest.mark.parametrize("when", ["evening", "morning"])
@@ -114,6 +116,7 @@ def test_opportunities_agree_with_plain_formulas(when, request):
     m = request.getfixturevalue(when)
     m.places.rear_closed[::2] = 0.8
     m.places.greenery[::3] = 0.5
+    m.constants.offences.disorder_cue[::2] += 0.9
     seen(m)
     expected = [[plain_value(m, s, o) for o in range(m.value.shape[1])]
                 for s in range(len(m.places))]
@@ -273,6 +276,49 @@ def test_disorder_lowers_guardianship_and_invites_damage(hour):
     hour.places.disorder = 0.8
     never_lower(look_again(hour).guardianship, before)
     never_lower(value, hour.value[:, target])
+
+
+@pytest.fixture
+def unheeded(hour):
+    """The hour, and disorder takes nothing from guardianship: what is left is what it tells."""
+    hour.constants = dataclasses.replace(
+        hour.constants, watch=hour.constants.watch._replace(disorder_loss=0.0))
+    return hour
+
+
+def worth_at(m, disorder):
+    m.places.disorder[:] = disorder
+    phases.observe_places(m)
+    return m.value.copy()
+
+
+def test_disorder_adds_to_the_worth_what_its_cue_says(unheeded):
+    k = unheeded.constants.offences
+    k.disorder_cue[:] = [math.log(2), 0, math.log(3), *[0] * (len(k.names) - 3)]
+    tidy, worse = (worth_at(unheeded, d) for d in (0.25, 0.75))
+    assert (tidy[:, :3] > 0).any(axis=0).all()
+    # Half the scale lies between: roots of 2 and 3.
+    np.testing.assert_allclose(worse[:, 0], 2 ** 0.5 * tidy[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(worse[:, 2], 3 ** 0.5 * tidy[:, 2], rtol=1e-6)
+
+
+def test_without_a_cue_disorder_tells_nothing_bit_by_bit(unheeded):
+    k = unheeded.constants.offences
+    k.disorder_cue[:] = 0
+    tidy, worse = (worth_at(unheeded, d) for d in (0.0, 0.9))
+    others = np.flatnonzero(k.form != places.NEGLECT)
+    assert np.count_nonzero(tidy[:, others]) > 100
+    np.testing.assert_array_equal(worse[:, others], tidy[:, others])
+
+
+def test_no_cue_where_disorder_has_another_way_or_none(hour):
+    """Vandalism makes disorder: a cue beside its feed would count twice and feed on itself."""
+    k = hour.constants.offences
+    told = {name for name, cue in zip(k.names, k.disorder_cue, strict=True) if cue > 0}
+    assert told == {"theft_person", "theft_from_vehicle"}
+    for name in k.names:
+        low, _ = hour.settings.provenance[f"offences.{name}.disorder_cue"].range
+        assert low == 0
 
 
 def test_more_people_are_more_guardians(hour):

@@ -112,7 +112,8 @@ def check_offending(m, on):
 def check_opportunity(m, on):
     t = m.constants.target
     assert t.night_vehicle == t.disorder_feed == t.youth_feed == 0
-    assert on.constants.target.youth_feed > 0
+    assert not m.constants.offences.disorder_cue.any()
+    assert on.constants.target.youth_feed > 0 and on.constants.offences.disorder_cue.any()
 
 
 def check_facilities(m, on):

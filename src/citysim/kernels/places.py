@@ -139,17 +139,18 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, stretch, lamp,
 
 
 @kernel
-def opportunities(lo, hi, hour, target, form, level, half, beta, stretch, stock, present, company,
-                  women, young, certainty, disorder, light, vehicles, shops, homes, rear_closed,
-                  breakable, attract, value):
-    """Worth of each chosen offence on each place: target value times deterrence.
+def opportunities(lo, hi, hour, target, form, level, half, beta, cue, stretch, stock, present,
+                  company, women, young, certainty, disorder, light, vehicles, shops, homes,
+                  rear_closed, breakable, attract, value):
+    """Worth of each chosen offence on each place: target value times what the setting tells.
 
     ``value`` (float32 (places, offences)) is filled with level x background attractiveness x
-    targets x exp(-beta x certainty). ``half`` is each form's own scale in persons. What people do
-    to each other's risk follows how close they are, persons on a usual length of street; how many
-    targets there are follows the length too (``stretch``), or what stands there (vehicles, homes,
-    shops, ``breakable``: what vandals can damage), so that two halves of a street are worth as
-    much as the whole.
+    targets x exp(cue x disorder - beta x certainty). ``cue`` is how far a setting where rules are
+    seen to be broken moves the log odds of acting (Keizer, Lindenberg and Steg 2008). ``half`` is
+    each form's own scale in persons. What people do to each other's risk follows how close they
+    are, persons on a usual length of street; how many targets there are follows the length too
+    (``stretch``), or what stands there (vehicles, homes, shops, ``breakable``: what vandals can
+    damage), so that two halves of a street are worth as much as the whole.
     """
     n_offences = form.size
     for s in range(lo, hi):
@@ -181,7 +182,8 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, stretch, stock,
             else:
                 value[s, o] = 0.0
                 continue
-            value[s, o] = (level[o] * attract[s, o] * targets * np.exp(-beta[o] * certainty[s]))
+            value[s, o] = (level[o] * attract[s, o] * targets
+                           * np.exp(cue[o] * disorder[s] - beta[o] * certainty[s]))
 
 
 @kernel

@@ -38,6 +38,7 @@ class Offences:
     level: np.ndarray
     half: np.ndarray
     beta: np.ndarray
+    disorder_cue: np.ndarray
     sigma: np.ndarray
     memory_own: np.ndarray
     memory_near: np.ndarray
@@ -89,7 +90,7 @@ def read_offences(settings, scale: float) -> Offences:
     if not names:
         raise InputError("there are no offences", where="configs/offences/default.yaml")
     near = settings.model.near_repeat.enabled
-    law = settings.model.law.enabled
+    law, opportunity = settings.model.law.enabled, settings.model.opportunity.enabled
 
     def column(field, dtype=np.float64, factor=1.0):
         return np.array([rows[name][field] for name in names], dtype) * dtype(factor)
@@ -105,6 +106,7 @@ def read_offences(settings, scale: float) -> Offences:
         names=names, kinds=tuple(rows[name]["kind"] for name in names), form=form,
         facilities=tuple(rows[name]["facilities"] for name in names), level=level,
         half=column("half"), beta=column("beta"),
+        disorder_cue=column("disorder_cue", factor=float(opportunity)),
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)),
         memory=column("memory", factor=float(near)), female=column("female"),

@@ -154,9 +154,9 @@ def observe_places(m) -> None:
         s.closing_hour, s.services, s.hosts, s.greenery, s.efficacy, s.light, s.present, s.company,
         m.women, m.young, s.guardianship, s.certainty, s.unease)
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
-        m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, m.stretch, m.stock,
-        s.present, s.company, m.women, m.young, s.certainty, s.disorder, s.light, s.vehicles,
-        s.shops, m.homes, s.rear_closed, m.breakable, m.attract, m.value)
+        m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, o.disorder_cue,
+        m.stretch, m.stock, s.present, s.company, m.women, m.young, s.certainty, s.disorder,
+        s.light, s.vehicles, s.shops, m.homes, s.rear_closed, m.breakable, m.attract, m.value)
 
 
 def offenders(m) -> None:
