@@ -50,7 +50,7 @@ def walk(model, r, start, end, cue, seen):
     for way in (route_of(model, r, start), route_of(model, r, end)):
         for s in way:
             seen["flow"][s] += [1, p.sex[r] == 1, p.age[r] < 25]
-            seen["friction"][s] += int(np.float32(heat) * model.seconds[s])
+            seen["friction"][s, people.OUTSIDE] += int(np.float32(heat) * model.seconds[s])
         if way:
             target = min(1.0, float(p.sensitivity[r]) * np.mean([cue[s] for s in way]))
             before = seen["fear"].get(r, float(p.fear[r, model.dark]))
@@ -64,7 +64,7 @@ def plain_move(model):
     decay = phases.travel_decay(model)
     cue = model.place_rows[:, people.CUE] / people.CUE_SCALE
     n = len(model.places)
-    seen = {"flow": np.zeros((n, 3), int), "friction": np.zeros(n, np.int64),
+    seen = {"flow": np.zeros((n, 3), int), "friction": np.zeros((n, 3), np.int64),
             "fear": {}, "at": p.at.copy(), "unsure": set()}
     for r in range(len(p)):
         here = int(p.at[r])
@@ -74,7 +74,10 @@ def plain_move(model):
             thirst = usual + (1 - usual) * float(p.substance[r])
             level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * thirst), 255.0)
             p.intoxication[r] = int(level + 0.5)
-            seen["friction"][s] += int(float(p.aggression[r]) * (0.12 + level / 255) * SCALE)
+            guest = float(model.guests[s, p.group[r]])
+            drunk = np.array([level, 0] if guest > 0 else [0, level]) / 255
+            heat = float(p.aggression[r]) * (0.12 * np.array([guest, 1 - guest]) + drunk)
+            seen["friction"][s] += (np.append(heat, guest) * SCALE).astype(int)
         there = here if p.status[r] else wanted(model, r, model.pull, decay)
         if there is None:
             seen["unsure"].add(r)
@@ -123,7 +126,7 @@ def test_moving_agrees_with_a_plain_pass(when, request):
         plain.places[c] for c in ("closing_hour", "venues", "alcohol", "events", "services",
                                   "green", "leisure", "shops", "lighting", "unease")),
         plain.constants.tastes, plain.constants.sensitivity, plain.drink_rate,
-        plain.settings.model.night.others_drink, plain.pull, plain.drink)
+        plain.settings.model.night.others_drink, plain.pull, plain.guests, plain.drink)
     seen = plain_move(plain)
     assert len(seen["unsure"]) < 10, "single precision is in doubt for a handful only"
     sure = np.setdiff1d(np.arange(len(model.people)), list(seen["unsure"]))
@@ -139,8 +142,9 @@ def test_moving_agrees_with_a_plain_pass(when, request):
     passages = seen["flow"][:, 0] + np.bincount(
         plain.people.anchors[np.arange(len(plain.people)), plain.people.at],
         minlength=len(plain.places))
-    slack = passages + 1e-6 * seen["friction"]
+    slack = passages[:, None] + 1e-6 * seen["friction"]
     assert (np.abs(model.friction - seen["friction"]) <= slack)[clear].all()
+    assert (seen["friction"][:, people.INSIDE] > 0).any() == (when == "evening")
     home = (seen["at"] == 0) & (plain.people.at != 0)
     kept = model.settings.model.night.sober * plain.people.intoxication
     drunk = np.where(home, kept, plain.people.intoxication).astype(np.uint8)
@@ -185,25 +189,54 @@ def test_nobody_is_lost_or_in_two_places(busy_week):
     assert (busy_week.stock >= 0).all() and (p.at[p.status == 1] == 0).all()
 
 
-def drink_once(usual, drink=100.0):
-    """Intoxication of an adult, a minor, an adult and a minor who use, after a step in one bar."""
-    n = 4
-    taken, friction = np.zeros(n, np.uint8), np.zeros(1, np.int64)
+def drink_once(usual, drink=100.0, guests=1.0, times=1, drunk=0):
+    """Intoxication of an adult, a minor, an adult and a minor who use, after a step on one street.
+
+    Friction of the street is inside, outside, and how many guests; ``times`` as many people of each
+    kind, all of aggression 2.
+    """
+    n = 4 * times
+    taken, friction = np.full(n, drunk, np.uint8), np.zeros((1, 3), np.int64)
     people.drink_and_jostle(
         n, np.arange(n, dtype=people.ROW), np.full(n, 2, np.uint8), np.zeros((n, 5), np.uint16),
-        np.array([1, 0, 1, 0], np.uint8), np.array([18, 17, 40, 17], np.uint8), taken,
-        np.array([0, 0, 0.5, 0.5], np.float32), np.ones(n, np.float32),
-        np.full((1, 6), drink, np.float32), people.Thirst(np.float32(usual), 18), 0.25, friction)
+        np.tile(np.array([1, 0, 1, 0], np.uint8), times),
+        np.tile(np.array([18, 17, 40, 17], np.uint8), times), taken,
+        np.tile(np.array([0, 0, 0.5, 0.5], np.float32), times), np.full(n, 2, np.float32),
+        np.full((1, 6), guests, np.float32), np.full((1, 6), drink, np.float32),
+        people.Thirst(np.float32(usual), 18), 0.25, friction)
     return taken, friction[0] / SCALE
 
 
 def test_adults_drink_a_little_and_those_who_use_more():
     taken, friction = drink_once(0.2)
     np.testing.assert_array_equal(taken, [20, 0, 60, 50])  # 100 (.2 + .8 substance), 100 substance
-    assert friction == pytest.approx(4 * 0.25 + 130 / 255, abs=1e-4)
+    assert friction == pytest.approx([2 * (4 * 0.25 + 130 / 255), 0, 4], abs=1e-3)
     np.testing.assert_array_equal(drink_once(0.0)[0], [0, 0, 50, 50])
     np.testing.assert_array_equal(drink_once(0.2, drink=0.0)[0], 0)
     assert drink_once(1.0, drink=250.0)[0][0] == 250
+
+
+def test_guests_are_inside_and_others_outside():
+    """Three in ten came for the bar, so that they drink 30 of what would be 100 as a mean."""
+    taken, friction = drink_once(0.2, drink=30.0, guests=0.3)
+    np.testing.assert_array_equal(taken, [6, 0, 18, 15])
+    assert friction == pytest.approx(
+        [2 * (0.3 * 4 * 0.25 + 39 / 255), 2 * 0.7 * 4 * 0.25, 4 * 0.3], abs=1e-3)
+
+
+def test_where_no_venue_is_open_all_friction_is_outside():
+    _, friction = drink_once(0.2, drink=0.0, guests=0.0, drunk=51)  # a fifth of the most
+    assert friction == pytest.approx([0, 2 * 4 * (0.25 + 0.2), 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_more_people_for_something_else_leave_friction_among_guests(times):
+    """As many come for the bar, and other people besides, whom the green draws."""
+    _, before = drink_once(0.2, drink=100.0, guests=1.0)
+    _, after = drink_once(0.2, drink=100.0 / times, guests=1.0 / times, times=times)
+    assert after[[people.INSIDE, people.GUESTS]] == pytest.approx(
+        before[[people.INSIDE, people.GUESTS]], rel=1e-4)
+    assert after[people.OUTSIDE] == pytest.approx(4 * (times - 1) * 2 * 0.25, rel=1e-3)
 
 
 def test_people_in_detention_neither_move_nor_drink(evening):
@@ -235,7 +268,7 @@ def test_the_order_of_blocks_and_chunks_does_not_matter(evening):
     other.place_bounds = chunks.chunk_bounds(len(other.places), 5)
     other.chunk_rows = np.zeros((4, *other.place_rows.shape), np.uint64)
     other.chunk_stocks = np.zeros((4, *other.stock.shape), np.int32)
-    other.chunk_friction = np.zeros((4, len(other.places)), np.int64)
+    other.chunk_friction = np.zeros((4, *other.friction.shape), np.int64)
     other.trips = np.zeros((5, 2), np.int64)
     phases.move(evening)
     phases.move(other)

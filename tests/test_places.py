@@ -148,19 +148,22 @@ def test_pulls_agree_with_plain_formulas(evening):
         rate = m.settings.model.night.drink_rate * p.alcohol[s] if venues else 0
         guests = np.divide(offer[:2] @ tastes[:2], offer @ tastes, out=np.zeros(6),
                            where=offer @ tastes > 0)
+        np.testing.assert_allclose(m.guests[s], guests, rtol=1e-5)
         np.testing.assert_allclose(m.drink[s], rate * guests, rtol=1e-5)
     assert (h.evening, h.services_open) == (1, 1) and k.sensitivity.min() > 0
 
 
 def drinking(m, **changes):
-    """Pull and drink of all places this hour, with columns or the share of others changed."""
+    """Pull and guests of all places this hour, with columns or the share of others changed."""
     p, others = m.places, changes.pop("others_drink", 0.0)
     names = ("closing_hour", "venues", "alcohol", "events", "services", "green", "leisure",
              "shops", "lighting", "unease")
-    pull, drink = np.full((2, len(p), 6), np.nan, np.float32)
+    pull, guests, drink = np.full((3, len(p), 6), np.nan, np.float32)
     places.pulls(0, len(p), m.hour, *(changes.get(n, p[n]) for n in names), m.constants.tastes,
-                 m.constants.sensitivity, m.drink_rate, others, pull, drink)
-    return pull, drink
+                 m.constants.sensitivity, m.drink_rate, others, pull, guests, drink)
+    np.testing.assert_allclose(drink, guests * (m.drink_rate * p.alcohol)[:, None], rtol=1e-5)
+    assert ((guests >= 0) & (guests <= 1 + 1e-6)).all()
+    return pull, guests
 
 
 def test_what_draws_others_neither_adds_nor_takes_drinking(evening):
@@ -168,15 +171,15 @@ def test_what_draws_others_neither_adds_nor_takes_drinking(evening):
     m = evening
     phases.clock(m)
     m.hour = m.hour._replace(shops_open=1.0)
-    pull, drink = drinking(m)
+    pull, guests = drinking(m)
     more, less = drinking(m, green=m.places.green + np.float32(0.6),
                           shops=m.places.shops + np.uint16(4),
                           events=m.places.events + np.float32(3),
                           services=m.places.services + np.uint16(2))
-    bars = drink[:, 0] > 0
+    bars = guests[:, 0] > 0
     assert bars.sum() > 5 and (more > pull).all()
-    assert (less[bars] < drink[bars]).all() and not less[~bars].any()
-    np.testing.assert_allclose(more * less, pull * drink, rtol=1e-4, atol=1e-9)
+    assert (less[bars] < guests[bars]).all() and not less[~bars].any()
+    np.testing.assert_allclose(more * less, pull * guests, rtol=1e-4, atol=1e-9)
 
 
 def test_guests_of_venues_drink_as_far_as_alcohol_leads(evening):
@@ -185,10 +188,9 @@ def test_guests_of_venues_drink_as_far_as_alcohol_leads(evening):
     nothing = np.zeros(len(m.places), np.float32)
     alone = {n: nothing for n in ("events", "services", "green", "leisure", "shops")}
     is_open = (m.places.venues > 0) & (m.hour.clock < m.places.closing_hour)
-    served = m.settings.model.night.drink_rate * m.places.alcohol * is_open
-    assert served.any() and (served == 0).any()
+    assert is_open.any() and not is_open.all()
     for got in (drinking(m, **alone), drinking(m, others_drink=1.0)):
-        np.testing.assert_allclose(got[1], np.tile(served[:, None], 6), rtol=1e-5)
+        np.testing.assert_allclose(got[1], np.tile(is_open[:, None], 6), rtol=1e-5)
     one, other = (drinking(m, others_drink=x)[1] for x in (0.0, 1.0))
     np.testing.assert_allclose(drinking(m, others_drink=0.25)[1], 0.75 * one + 0.25 * other,
                                rtol=1e-5, atol=1e-6)
@@ -198,21 +200,31 @@ def test_friction_agrees_with_plain_formulas(hour):
     m, t, k = hour, hour.constants.target, hour.constants.offences
     row = int(k.of_form(places.FRICTION)[0])
     n_places = len(m.places)
-    m.friction[:] = np.random.default_rng(3).integers(0, 40 * people.FRICTION_SCALE, n_places)
+    m.friction[:] = np.random.default_rng(3).integers(0, 40 * people.FRICTION_SCALE,
+                                                      m.friction.shape)
+    m.friction[::2, [people.INSIDE, people.GUESTS]] = 0  # no venue is open there
     hazard, total = np.zeros_like(m.recorder.hazard), np.zeros_like(m.recorder.total)
     events = np.zeros_like(m.recorder.events)
     key = random.address(9, 6, 3)
     level = 0.05
     n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.stretch,
-                         m.friction, m.places.company, m.places.certainty, m.attract, hazard, total,
-                         events, 0, len(events))
-    expected = np.zeros(n_places)
+                         m.friction, m.places.company, m.places.certainty, m.attract, m.indoors,
+                         hazard, total, events, 0, len(events))
+    expected, share = np.zeros((2, n_places))
     for s in np.flatnonzero(m.places.company > 0):
         crowd = float(m.places.company[s])
         long = m.places.length[s] / m.settings.model.guardianship.usual_length
-        heat = m.friction[s] / people.FRICTION_SCALE + t.friction_base * crowd
-        expected[s] = (level * m.attract[s, row] * heat * crowd / (crowd + t.friction_crowd * long)
+        inside, heat, guests = m.friction[s] / people.FRICTION_SCALE
+        heat += t.friction_base * crowd
+        heat *= crowd / (crowd + t.friction_crowd * long)
+        if guests > 0:
+            inside *= guests / (guests + t.friction_crowd * long)
+        expected[s] = (level * m.attract[s, row] * (heat + inside)
                        * math.exp(-0.5 * m.places.certainty[s]))
+        share[s] = inside / (heat + inside)
+    some = m.places.company > 0
+    np.testing.assert_allclose(m.indoors[some], share[some], **CLOSE)
+    assert (share[some] > 0.1).any() and (share[some] == 0).any()
     np.testing.assert_allclose(hazard[:, row], expected, **CLOSE)
     assert total[row] == pytest.approx(expected.sum())
     assert np.count_nonzero(hazard) == np.count_nonzero(expected)
@@ -231,8 +243,40 @@ def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
     r, limit = m.recorder, 3
     n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
                          1.0, m.stretch, m.friction, m.places.company, m.places.certainty,
-                         m.attract, r.hazard, r.total, r.events, 0, limit)
+                         m.attract, m.indoors, r.hazard, r.total, r.events, 0, limit)
     assert n == limit
+
+
+def test_what_happens_among_guests_knows_nothing_of_the_street(hour):
+    """Whom something else draws to the street adds nothing inside, and the other way round."""
+    m, t, out = hour, hour.constants.target, hour.places.company
+    inside = int(np.argmax(m.friction[:, people.INSIDE] * (out > 0)))
+
+    def both():
+        return places.frictions_at(inside, t, 1.0, m.stretch, m.friction, out)
+
+    before = both()
+    assert min(before) > 0
+    out[inside] += 20
+    m.friction[inside, people.OUTSIDE] += 5 * people.FRICTION_SCALE
+    assert both()[0] == before[0] and both()[1] > before[1]
+    before = both()
+    m.friction[inside, people.GUESTS] += 5 * people.FRICTION_SCALE
+    assert both()[0] > before[0] and both()[1] == before[1]
+
+
+def test_half_of_the_people_each_for_two_and_a_longer_street(hour):
+    """Contact goes by people, not by those simulated, and by usual lengths, in both settings."""
+    m, t = hour, hour.constants.target
+    s = int(np.argmax(m.friction[:, people.INSIDE] * (m.places.company > 0)))
+    whole = places.frictions_at(s, t, 1.0, m.stretch, m.friction, m.places.company)
+    m.friction //= 2
+    sample = places.frictions_at(s, t, 2.0, m.stretch, m.friction, m.places.company)
+    assert sample == pytest.approx(whole, rel=1e-3)
+    m.stretch *= 2
+    m.places.company *= 2
+    twice = places.frictions_at(s, t, 4.0, m.stretch, m.friction, m.places.company)
+    assert twice == pytest.approx(np.multiply(2, sample))
 
 
 # --- signs

@@ -7,6 +7,7 @@ from citysim.evidence.trials.measures import Watch
 from citysim.evidence.trials.persons import Expected, chance_of_arrest
 from citysim.evidence.trials.schema import Outcome
 from citysim.kernels import events as ev
+from citysim.kernels.people import INSIDE
 from citysim.kernels.places import FRICTION, HOUSEHOLD
 from citysim.kernels.victims import somebody
 
@@ -77,14 +78,14 @@ def test_watching_changes_nothing_and_knows_only_the_watched(town):
 
 
 def test_assailants_on_a_place_are_drawn_as_expected(evening):
-    """The place with most friction: many draws of ``somebody`` against the shares."""
+    """The place with most friction among guests: many draws of ``somebody`` against the shares."""
     from citysim.model.phases import PHASES
 
     m = evening
     for _, phase in PHASES[:6]:
         phase(m)
     row = int(m.constants.offences.of_form(FRICTION)[0])
-    s = int(np.argmax(m.friction))
+    s = int(np.argmax(m.friction[:, INSIDE]))
     expected = Expected(m, np.arange(len(m.people)))
     away = np.arange(len(m.places)) != s
     m.attract[away, row] = 0.0  # assaults can happen here alone
@@ -92,12 +93,14 @@ def test_assailants_on_a_place_are_drawn_as_expected(evening):
     share = expected.hazard[:, row] / expected.hazard[:, row].sum()
     w, p, draws = m.world, m.people, 4000
     nobody, chance = (np.int64(-1), 1.0), np.zeros(m.groups_of_people.n_cells)
+    guests = round(draws * m.indoors[s])
+    assert 0.1 * draws < guests < 0.9 * draws  # both settings count
     drawn = np.array([somebody(
-        s, FRICTION, row, m.constants.exposure.female_assailant, -1, nobody, np.uint64(i),
-        np.uint64(0), 0.0, m.constants.exposure, m.day_outdoors, m.place_rows, m.seconds, m.stock,
-        w.passers.start, w.passers.items, m.moved, w.regulars.start, w.regulars.items, p.at,
-        p.status, p.anchors, p.group, p.intoxication, p.aggression, m.cell, chance)
-        for i in range(draws)])
+        s, FRICTION, i < guests, row, m.constants.exposure.female_assailant, -1, nobody,
+        np.uint64(i), np.uint64(0), 0.0, m.constants.exposure, m.day_outdoors, m.guests,
+        m.place_rows, m.seconds, m.stock, w.passers.start, w.passers.items, m.moved,
+        w.regulars.start, w.regulars.items, p.at, p.status, p.anchors, p.group, p.intoxication,
+        p.aggression, m.cell, chance) for i in range(draws)])
     count = np.bincount(drawn, minlength=len(p))
     assert not count[share == 0].any() and (share > 0).sum() > 10
     off = (count - draws * share)[share > 0] / np.sqrt(draws * share[share > 0])

@@ -9,8 +9,9 @@ import numpy as np
 from citysim.kernels.jit import kernel
 from citysim.kernels.life import harming
 from citysim.kernels.offending import MAX_CANDIDATES, companionship, urge, worths
-from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT
+from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, INSIDE, OUT, OUTSIDE
 from citysim.kernels.places import friction_at
+from citysim.kernels.victims import heat
 
 
 @kernel
@@ -56,40 +57,37 @@ def own_offences(rows, line, stamp, hours, drive, active, propensity, perceived_
 
 
 @kernel
-def heat(r, here, s, female, exposure, day_outdoors, group, intoxication, aggression):
-    """Weight as assailant of person ``r`` among those at place ``s``, there by anchor ``here``."""
-    w = exposure.outdoors if here >= 2 else day_outdoors[s]
-    if group[r] >= 3:
-        w *= female
-    return w * aggression[r] * (exposure.sober_friction + intoxication[r] / 255.0)
+def heat_of_places(exposure, day_outdoors, guests, at, status, anchors, group, intoxication,
+                   aggression, total):
+    """Sum of :func:`citysim.kernels.victims.heat` over everybody at each place and setting.
 
-
-@kernel
-def heat_of_places(exposure, day_outdoors, at, status, anchors, group, intoxication, aggression,
-                   total):
-    """Sum of :func:`heat` over everybody at each place; ``total`` is float64 (places)."""
+    ``total`` is float64 (2, places), inside venues and outside.
+    """
     total[:] = 0.0
     for r in range(at.size):
         here = at[r]
         if here >= 1 and status[r] == 0:
             s = np.int64(anchors[r, here])
-            total[s] += heat(r, here, s, exposure.female_assailant, exposure, day_outdoors, group,
-                             intoxication, aggression)
+            for setting in (INSIDE, OUTSIDE):
+                total[setting, s] += heat(r, here, s, setting == INSIDE, exposure.female_assailant,
+                                          exposure, day_outdoors, guests, group, intoxication,
+                                          aggression)
 
 
 @kernel
 def share_out_friction(offence, level, beta, target, exposure, hours, weigh, stretch, friction,
                        company, certainty, attract, place_rows, stock, seconds, day_outdoors, total,
                        by_passage, by_heat):
-    """Chance of an assault on each place, per passage of a man and per unit of heat.
+    """Chance of an assault on each place, per passage of a man and per unit of heat by setting.
 
     A woman's passage has ``female_assailant`` of a man's. As in
-    :func:`citysim.kernels.victims.somebody`, the assailant walks by or is there, in proportion
-    to the time of both. A place with one person alone has nobody who could be hit; passages and
-    stays are counted, so that somebody who walked in and stayed is taken for two.
+    :func:`citysim.kernels.victims.somebody`, the assailant is a guest, or walks by or is there, in
+    proportion to the time of both; where a setting is empty all falls on the other. A place with
+    one person alone has nobody who could be hit; passages and stays are counted, so that somebody
+    who walked in and stayed is taken for two.
     """
     for s in range(company.size):
-        by_passage[s] = by_heat[s] = 0.0
+        by_passage[s] = by_heat[INSIDE, s] = by_heat[OUTSIDE, s] = 0.0
         if company[s] <= 0.0:
             continue
         flow = place_rows[s, FLOW]
@@ -98,23 +96,31 @@ def share_out_friction(offence, level, beta, target, exposure, hours, weigh, str
         present = stock[s, OUT] + (stock[s, DAY] if day_outdoors[s] > 0.0 else 0)
         if everybody + present < 2.0:
             continue
-        chance = 1.0 - np.exp(-friction_at(s, offence, level, beta, target, hours, weigh,
-                                           stretch, friction, company, certainty, attract))
+        hazard, indoors = friction_at(s, offence, level, beta, target, hours, weigh, stretch,
+                                      friction, company, certainty, attract)
+        chance = 1.0 - np.exp(-hazard)
         passing = everybody * seconds[s] / exposure.step_seconds
         there = stock[s, OUT] * exposure.outdoors + stock[s, DAY] * day_outdoors[s]
-        walking = passing / (passing + there) if total[s] > 0.0 else 1.0
+        walking = passing / (passing + there) if total[OUTSIDE, s] > 0.0 else 1.0
         passages = women * exposure.female_assailant + (everybody - women)
+        if total[INSIDE, s] <= 0.0:
+            indoors = 0.0
+        elif passages <= 0.0 and total[OUTSIDE, s] <= 0.0:
+            indoors = 1.0
+        if total[INSIDE, s] > 0.0:
+            by_heat[INSIDE, s] = chance * indoors / total[INSIDE, s]
+        chance *= 1.0 - indoors
         if passages > 0.0:
             by_passage[s] = chance * walking / passages
         else:
             walking = 0.0
-        if total[s] > 0.0:
-            by_heat[s] = chance * (1.0 - walking) / total[s]
+        if total[OUTSIDE, s] > 0.0:
+            by_heat[OUTSIDE, s] = chance * (1.0 - walking) / total[OUTSIDE, s]
 
 
 @kernel
-def assaults(people, offence, exposure, day_outdoors, by_passage, by_heat, at, status, anchors,
-             group, intoxication, aggression, moved, hops, route, routes, expected):
+def assaults(people, offence, exposure, day_outdoors, by_passage, by_heat, guests, at, status,
+             anchors, group, intoxication, aggression, moved, hops, route, routes, expected):
     """Assaults out of friction expected of each of ``people``, where they are and walked.
 
     Adds to ``expected`` (float64 (people, offences)), as :func:`share_out_friction` says.
@@ -127,9 +133,11 @@ def assaults(people, offence, exposure, day_outdoors, by_passage, by_heat, at, s
         found = 0.0
         if here >= 1:
             s = np.int64(anchors[r, here])
-            if by_heat[s] > 0.0:
-                found += by_heat[s] * heat(r, here, s, exposure.female_assailant, exposure,
-                                           day_outdoors, group, intoxication, aggression)
+            for setting in (INSIDE, OUTSIDE):
+                if by_heat[setting, s] > 0.0:
+                    found += by_heat[setting, s] * heat(
+                        r, here, s, setting == INSIDE, exposure.female_assailant, exposure,
+                        day_outdoors, guests, group, intoxication, aggression)
         trip = np.int64(moved[r]) - 1
         if trip >= 0:
             passages = 0.0

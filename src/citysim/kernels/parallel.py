@@ -55,8 +55,9 @@ def merge_places(lo, hi, rows, stocks, frictions, place_rows, stock, friction):
         for s in range(lo, hi):
             place_rows[s, FLOW] += rows[c, s, FLOW]
             rows[c, s, FLOW] = 0
-            friction[s] += frictions[c, s]
-            frictions[c, s] = 0
+            for k in range(friction.shape[1]):
+                friction[s, k] += frictions[c, s, k]
+                frictions[c, s, k] = 0
             for k in range(stock.shape[1]):
                 stock[s, k] += stocks[c, s, k]
                 stocks[c, s, k] = 0

@@ -23,6 +23,10 @@ FIELD_MASK = (1 << FIELD_BITS) - 1
 # Columns of the stocks (int32).
 HOME, DAY, OUT, OUT_WOMEN, OUT_YOUNG, EMPTY = 0, 1, 2, 3, 4, 5
 N_STOCKS = 6
+# Columns of friction (int64, in 1/FRICTION_SCALE): that among guests of venues, that of all others
+# on the street, and how many guests there are.
+INSIDE, OUTSIDE, GUESTS = 0, 1, 2
+N_FRICTION = 3
 # Fixed-point scales.
 CUE_SCALE = 1 << 20
 FRICTION_SCALE = 1 << 16
@@ -80,26 +84,44 @@ def sort_by_activity(lo, hi, doing, timetable, shift, status, at, anchors, free,
 
 
 @kernel
-def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, aggression, drink,
-                     taste, sober_friction, friction):
+def in_settings(share, sober_friction, drunk):
+    """Friction inside venues and outside, per unit of aggression, of who is a guest by ``share``.
+
+    What people do follows the setting they are in, not the address (Barker 1968). Who is a guest
+    is never drawn: sober, everybody counts in both settings by their chances. Where venues are
+    open, intoxication (``drunk``, 0 to 1) is that of their guests; where none is, it is outside.
+    """
+    if share > 0.0:
+        return share * sober_friction + drunk, (1.0 - share) * sober_friction
+    return 0.0, sober_friction + drunk
+
+
+@kernel
+def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, aggression, guests,
+                     drink, taste, sober_friction, friction):
     """The ``n`` people listed in ``out`` drink as far as they are guests, and bring their friction.
 
     An adult guest takes the share ``taste.usual`` of what the heaviest drinker takes, more with
     substance use; a minor drinks by substance use alone. Everybody gets the mean of their group
-    at the place (``drink``): friction is proportional to intoxication, so its expectation is that
-    of a draw of who came for a bar. Friction of a person is aggression times (sober friction +
-    intoxication) times the time spent.
+    at the place (``drink``) and counts as a guest in its share (``guests``): friction is
+    proportional to intoxication, so its expectation is that of a draw of who came for a bar.
+    Friction of a person is aggression times that of :func:`in_settings` times the time spent.
     """
     for i in range(ROW(n)):
         r = out[i]
         s = anchors[r, at[r]]
         usual = taste.usual if age[r] >= taste.adult_from else np.float32(0.0)
         thirst = usual + (np.float32(1.0) - usual) * substance[r]
-        level = min(intoxication[r] + drink[s, group[r]] * thirst, np.float32(255.0))
+        g = group[r]
+        level = min(intoxication[r] + drink[s, g] * thirst, np.float32(255.0))
         # Rounded, not cut off: what an hour adds is often a few units only.
         intoxication[r] = np.uint8(level + np.float32(0.5))
-        heat = aggression[r] * (sober_friction + level / 255.0)
-        friction[s] += np.int64(heat * FRICTION_SCALE)
+        share = guests[s, g]
+        inside, outside = in_settings(share, sober_friction, level / 255.0)
+        friction[s, OUTSIDE] += np.int64(aggression[r] * outside * FRICTION_SCALE)
+        if share > 0.0:
+            friction[s, INSIDE] += np.int64(aggression[r] * inside * FRICTION_SCALE)
+            friction[s, GUESTS] += np.int64(share * FRICTION_SCALE)
 
 
 @kernel
@@ -189,7 +211,7 @@ def walk(n, walks, by, dark, at, anchors, routes, household, at_home, group, sen
                 s = routes[j]
                 place_rows[s, FLOW] += mark
                 cue += place_rows[s, CUE]
-                friction[s] += np.int64(weight * seconds[s])
+                friction[s, OUTSIDE] += np.int64(weight * seconds[s])
             if at[r] == 0:
                 intoxication[r] = np.uint8(np.float32(drunk) * sober)
         else:
@@ -222,9 +244,8 @@ def walk(n, walks, by, dark, at, anchors, routes, household, at_home, group, sen
 def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, status, at,
                 anchors, minutes, modes, hops, route, routes, household, at_home, group, age,
                 caution, sensitivity, fear, intoxication, substance, aggression, pull, decay, stay,
-                drink, sober_friction, sober, rise, fall, marks, seconds, step_seconds, place_rows,
-                stock, friction,
-                moved, trips):
+                guests, drink, sober_friction, sober, rise, fall, marks, seconds, step_seconds,
+                place_rows, stock, friction, moved, trips):
     """One step of people ``lo`` to ``hi - 1``, block by block.
 
     Parameters
@@ -243,6 +264,8 @@ def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, st
         float32 (4, 256): exp(-cost) by mode and minutes.
     stay
         Inertia of a stay, multiplies the weight of the present place.
+    guests
+        float32 (places, 6): share of each group that is a guest of a venue at the place now.
     drink, sober_friction, sober
         Intoxication gained per step by place and group (float32 (places, 6), in 1/255), friction
         of the sober, and the share of intoxication kept on coming home.
@@ -269,7 +292,7 @@ def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, st
         n_free, n_out, n = sort_by_activity(start, stop, doing, timetable, shift, status, at,
                                             anchors, free, out, person, destination)
         drink_and_jostle(n_out, out, at, anchors, group, age, intoxication, substance,
-                         aggression, drink, taste, sober_friction, friction)
+                         aggression, guests, drink, taste, sober_friction, friction)
         n = choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull,
                    decay, stay, n, person, destination)
         n_home, n_out = start_walks(n, person, destination, at, hops, route, routes, moved,

@@ -19,10 +19,13 @@ from citysim.kernels.people import (
     FIELD_MASK,
     FLOW,
     FRICTION_SCALE,
+    GUESTS,
     HOME,
+    INSIDE,
     OUT,
     OUT_WOMEN,
     OUT_YOUNG,
+    OUTSIDE,
 )
 from citysim.kernels.random import uniform
 
@@ -187,30 +190,47 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, cue, stretch, s
 
 
 @kernel
+def frictions_at(s, target, weigh, stretch, friction, company):
+    """Friction times contact on place ``s``: among guests of venues, and among all others.
+
+    Friction (person-hours of aggression times intoxication) meets the crowd factor N / (N + c) of
+    its own setting, N on a usual length of street: inside that of the guests alone, outside, with
+    plain company, that of whom one can meet there. ``weigh`` is how many people one simulated
+    person stands for.
+    """
+    half = target.friction_crowd * stretch[s]
+    guests = weigh * friction[s, GUESTS] / FRICTION_SCALE
+    inside = weigh * friction[s, INSIDE] / FRICTION_SCALE
+    n = company[s]
+    outside = weigh * friction[s, OUTSIDE] / FRICTION_SCALE + target.friction_base * n
+    return inside * guests / (guests + half), outside * n / (n + half)
+
+
+@kernel
 def friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction, company,
                 certainty, attract):
-    """Expected assaults out of friction on place ``s``, where there is company, in this step."""
-    n = company[s]
-    heat = weigh * friction[s] / FRICTION_SCALE + target.friction_base * n
-    return (level * hours * attract[s, offence] * heat
-            * n / (n + target.friction_crowd * stretch[s]) * np.exp(-beta * certainty[s]))
+    """Expected assaults on place ``s``, where there is company, in this step; share inside."""
+    inside, outside = frictions_at(s, target, weigh, stretch, friction, company)
+    both = inside + outside
+    expected = level * hours * attract[s, offence] * both * np.exp(-beta * certainty[s])
+    return expected, inside / both if inside > 0.0 else 0.0
 
 
 @kernel
 def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, stretch, friction,
-              company, certainty, attract, hazard, total, events, n_events, limit):
+              company, certainty, attract, indoors, hazard, total, events, n_events, limit):
     """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
 
-    Friction (person-hours of aggression times intoxication) and plain company each meet a
-    crowd factor N / (N + c), N on a usual length of street; being seen deters little. ``weigh``
-    is how many people one simulated person stands for. Appends to ``events`` and returns the
-    new count; the expected number is added to ``hazard`` and ``total``.
+    The hazard is that of :func:`frictions_at`; being seen deters little. ``indoors`` (float64
+    (places)) is filled with the share of it among guests of venues, where there is company.
+    Appends to ``events`` and returns the new count; the expected number is added to ``hazard``
+    and ``total``.
     """
     for s in range(lo, hi):
         if company[s] <= 0.0:
             continue
-        expected = friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction,
-                               company, certainty, attract)
+        expected, indoors[s] = friction_at(s, offence, level, beta, target, hours, weigh, stretch,
+                                           friction, company, certainty, attract)
         hazard[s, offence] += expected
         total[offence] += expected
         u = uniform(key, s)
@@ -227,8 +247,8 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, str
 
 @kernel
 def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, leisure, shops,
-          lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, drink):
-    """What each place has on offer now, for six groups, and how fast each drinks there.
+          lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, guests, drink):
+    """What each place has on offer now, for six groups, who is a guest and how fast these drink.
 
     Who drinks are the guests of open venues, as far as these are led by alcohol. Of a group they
     are the share that venues have in what the place offers it now: by the logit model of the
@@ -246,9 +266,12 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, 
     drink_rate
         Intoxication gained per step by a heavy drinker among drinkers, in 1/255.
     others_drink
-        Share in which people who came for something else drink as guests of venues do, 0 to 1.
+        Share of the people who came for something else who are guests all the same, 0 to 1.
     pull
         float32 (places, 6), filled: odds of going against staying in.
+    guests
+        float32 (places, 6), filled: share of the group at leisure there that are guests of an
+        open venue.
     drink
         float32 (places, 6), filled: intoxication gained per step by a heavy drinker, in 1/255,
         as a mean over those of the group who are at leisure there.
@@ -263,13 +286,15 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, 
         park = (green[s] + leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
         show = np.sqrt(events[s] / 7.0) * hour.evening  # a week's events, spread over its evenings
         serve = np.sqrt(services[s]) * hour.services_open
-        rate = drink_rate * alcohol[s] if open_venues > 0 else 0.0
+        rate = drink_rate * alcohol[s]
         for g in range(6):
             going_out = weights[g, 0] * bars + weights[g, 1] * other
             offer = (going_out + weights[g, 2] * shopping + weights[g, 3] * park
                      + weights[g, 4] * show + weights[g, 5] * serve)
-            guests = going_out / offer if going_out > 0.0 else 0.0
-            drink[s, g] = rate * (others_drink + (1.0 - others_drink) * guests)
+            came = going_out / offer if going_out > 0.0 else 0.0
+            inside = others_drink + (1.0 - others_drink) * came if open_venues > 0 else 0.0
+            guests[s, g] = inside
+            drink[s, g] = rate * inside
             if night > 0.0:
                 offer *= np.exp(-night * sensitivity[g] * unease[s])
             pull[s, g] = offer

@@ -12,7 +12,7 @@ import numpy as np
 from citysim.kernels.events import CULPRIT, OFFENCE, OFFENDER, PLACE, VICTIM
 from citysim.kernels.jit import kernel
 from citysim.kernels.offending import FORGOTTEN, N_MEMORY
-from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT
+from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT, in_settings
 from citysim.kernels.places import (
     CROWD,
     EMPTY_DWELLING,
@@ -26,6 +26,7 @@ from citysim.kernels.places import (
 from citysim.kernels.random import draw2, to_unit, uniform2
 
 _CULPRITS = 1 << 24  # keeps the addresses of two culprits at one place apart
+_SETTING = 128       # and those of the settings from those of the assailants
 
 
 class Exposure(NamedTuple):
@@ -89,23 +90,45 @@ def walkers(s, lasting, power, culprit, known, passer_start, passers, moved, who
 
 
 @kernel
-def dwellers(s, form, female, culprit, known, lasting, power, exposure, day_outdoors,
-             regular_start, regulars, at, status, anchors, group, intoxication, aggression, who,
-             weight):
-    """List who is at a place and now and then outdoors, weighed by exposure; returns how many."""
+def heat(r, here, s, inside, female, exposure, day_outdoors, guests, group, intoxication,
+         aggression):
+    """Friction of a setting that person ``r`` brings at place ``s``, there by anchor ``here``.
+
+    Outside by the time outdoors; inside are guests alone, all of the time. Women have the weight
+    ``female``.
+    """
+    share = guests[s, group[r]] if here >= 2 else np.float32(0.0)
+    indoors, outdoors = in_settings(share, exposure.sober_friction, intoxication[r] / 255.0)
+    w = indoors if inside else outdoors * (exposure.outdoors if here >= 2 else day_outdoors[s])
+    if group[r] >= 3:
+        w *= female
+    return aggression[r] * w
+
+
+@kernel
+def dwellers(s, form, inside, female, culprit, known, lasting, power, exposure, day_outdoors,
+             guests, regular_start, regulars, at, status, anchors, group, intoxication, aggression,
+             who, weight):
+    """List who stays at a place, weighed by exposure; returns how many.
+
+    Exposure is the time outdoors or, in a setting of friction (``inside`` venues or not), friction
+    in it.
+    """
     n = 0
     for j in range(regular_start[s], regular_start[s + 1]):
         r = np.int64(regulars[j])
         here = at[r]
         if here < 1 or status[r] != 0 or anchors[r, here] != s or r == culprit:
             continue
-        w = exposure.outdoors if here >= 2 else day_outdoors[s]
-        if group[r] >= 3:
-            w *= female
-        elif form == LONE_WOMAN:
-            continue
         if form == FRICTION:
-            w *= aggression[r] * (exposure.sober_friction + intoxication[r] / 255.0)
+            w = heat(r, here, s, inside, female, exposure, day_outdoors, guests, group,
+                     intoxication, aggression)
+        elif form == LONE_WOMAN and group[r] < 3:
+            continue
+        else:
+            w = exposure.outdoors if here >= 2 else day_outdoors[s]
+            if group[r] >= 3:
+                w *= female
         if power > 0.0:
             w *= proneness(lasting, r, power)
         if r == known[0]:
@@ -186,12 +209,15 @@ def spread_chances(walking, woman, n_walking, walker, walker_weight, n_there, dw
 
 
 @kernel
-def somebody(s, form, kind, female, culprit, known, key, lasting, power, exposure, day_outdoors,
-             place_rows, seconds, stock, passer_start, passers, moved, regular_start, regulars,
-             at, status, anchors, group, intoxication, aggression, cell, chance):
+def somebody(s, form, inside, kind, female, culprit, known, key, lasting, power, exposure,
+             day_outdoors, guests, place_rows, seconds, stock, passer_start, passers, moved,
+             regular_start, regulars, at, status, anchors, group, intoxication, aggression, cell,
+             chance):
     """Somebody present on a place: a passer-by or one of those there, by time of exposure.
 
-    ``chance`` (cells) takes in everybody's chance of being the one.
+    With friction it is a guest where it is ``inside`` venues, else one of the others; when there is
+    nobody in that setting, one in the other. ``chance`` (cells) takes in everybody's chance of
+    being the one.
     """
     flow = place_rows[s, FLOW]
     women = np.float64((flow >> FIELD_BITS) & FIELD_MASK)
@@ -205,15 +231,20 @@ def somebody(s, form, kind, female, culprit, known, key, lasting, power, exposur
         men = 0.0
     sex = 1 if uniform2(key, s, address + 1) * (women + men) < women else 0
 
-    listed = passer_start[s + 1] - passer_start[s] if women + men > 0.0 else 0
-    walker, walker_weight = np.empty(listed, np.int64), np.empty(listed)
-    n_walking = 0 if listed == 0 else walkers(s, lasting, power, culprit, known, passer_start,
-                                              passers, moved, walker, walker_weight)
+    crossing = passer_start[s + 1] - passer_start[s] if women + men > 0.0 else 0
+    walker, walker_weight = np.empty(crossing, np.int64), np.empty(crossing)
     listed = regular_start[s + 1] - regular_start[s]
     dweller, dweller_weight = np.empty(listed, np.int64), np.empty(listed)
-    n_there = dwellers(s, form, female, culprit, known, lasting, power, exposure, day_outdoors,
-                       regular_start, regulars, at, status, anchors, group, intoxication,
-                       aggression, dweller, dweller_weight)
+    n_walking = n_there = 0
+    for within in (inside, not inside):
+        if n_walking + n_there > 0 or (within and form != FRICTION):
+            continue
+        if crossing > 0 and not within:
+            n_walking = walkers(s, lasting, power, culprit, known, passer_start, passers, moved,
+                                walker, walker_weight)
+        n_there = dwellers(s, form, within, female, culprit, known, lasting, power, exposure,
+                           day_outdoors, guests, regular_start, regulars, at, status, anchors,
+                           group, intoxication, aggression, dweller, dweller_weight)
     if n_walking + n_there > 0:
         spread_chances(passing / (passing + there) if passing > 0.0 else 0.0,
                        women / (women + men) if women > 0.0 else 0.0, n_walking, walker,
@@ -272,16 +303,18 @@ def household_victim(event, form, known, key, lasting, exposure, household_damag
 
 
 @kernel
-def find_victim(event, chance, form, female, exposure, day_outdoors, household_damage, key,
-                key_culprit, lasting, place_rows, seconds, stock, passer_start, passers, moved,
-                regular_start, regulars, first_household, household_at_home, household_first,
+def find_victim(event, chance, form, female, exposure, day_outdoors, household_damage, guests,
+                indoors, key, key_culprit, lasting, place_rows, seconds, stock, passer_start,
+                passers, moved, regular_start, regulars, first_household, household_at_home, household_first,
                 household_size, at, status, anchors, group, household, intoxication, aggression,
                 offender_person, role, cell, memory_place, memory, memory_offence, memory_target,
                 memory_own):
     """Fill in victim and culprit of an event; False when there is no target.
 
     ``chance`` (cells) becomes the chance of each cell of residents to hold the victim, given the
-    culprit; zero where the victim stands already (offences within a household).
+    culprit; zero where the victim stands already (offences within a household). ``indoors`` is
+    the share of assaults out of friction that are among ``guests`` of venues, float64 (places);
+    both parties are of the setting.
     """
     o = np.int64(event[OFFENCE])
     f = form[o]
@@ -290,11 +323,12 @@ def find_victim(event, chance, form, female, exposure, day_outdoors, household_d
     culprit = np.int64(event[CULPRIT]) if f == HOUSEHOLD else np.int64(-1)
     if event[OFFENDER] >= 0:
         culprit = np.int64(offender_person[event[OFFENDER]])
-    elif f == FRICTION:
-        culprit = somebody(s, f, o, exposure.female_assailant, -1, (np.int64(-1), 1.0),
-                           key_culprit, lasting, 0.0, exposure, day_outdoors, place_rows, seconds,
-                           stock, passer_start, passers, moved, regular_start, regulars, at,
-                           status, anchors, group, intoxication, aggression, cell, chance)
+    inside = f == FRICTION and uniform2(key_culprit, s, _SETTING + o) < indoors[s]
+    if f == FRICTION and culprit < 0:
+        culprit = somebody(s, f, inside, o, exposure.female_assailant, -1, (np.int64(-1), 1.0),
+                           key_culprit, lasting, 0.0, exposure, day_outdoors, guests, place_rows,
+                           seconds, stock, passer_start, passers, moved, regular_start, regulars,
+                           at, status, anchors, group, intoxication, aggression, cell, chance)
         if culprit >= 0:
             event[OFFENDER] = role[culprit]
     event[CULPRIT] = culprit
@@ -303,10 +337,10 @@ def find_victim(event, chance, form, female, exposure, day_outdoors, household_d
     chance[:] = 0.0
     target = True
     if f == CROWD or f == LONE or f == LONE_WOMAN or f == FRICTION:
-        victim = somebody(s, f, o, female[o], culprit, known, key, lasting, exposure.proneness,
-                          exposure, day_outdoors, place_rows, seconds, stock, passer_start,
-                          passers, moved, regular_start, regulars, at, status, anchors, group,
-                          intoxication, aggression, cell, chance)
+        victim = somebody(s, f, inside, o, female[o], culprit, known, key, lasting,
+                          exposure.proneness, exposure, day_outdoors, guests, place_rows, seconds,
+                          stock, passer_start, passers, moved, regular_start, regulars, at,
+                          status, anchors, group, intoxication, aggression, cell, chance)
         target = victim >= 0
     elif f == EMPTY_DWELLING or f == VEHICLE or f == NEGLECT:
         own = np.int64(household[culprit]) if culprit >= 0 else np.int64(-1)

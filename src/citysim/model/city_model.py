@@ -144,8 +144,10 @@ class CityModel(mesa.Model):
         self.day_outdoors = m.guardianship.day_outdoors * (self.places.gateway == 0)
         self.homes = np.diff(self.world.first_household)
         self.place_rows = np.zeros((n_places, 2), np.uint64)
-        self.friction = np.zeros(n_places, np.int64)
+        self.friction = np.zeros((n_places, people.N_FRICTION), np.int64)
+        self.indoors = np.zeros(n_places)
         self.pull = np.zeros((n_places, 6), np.float32)
+        self.guests = np.zeros((n_places, 6), np.float32)
         self.drink = np.zeros((n_places, 6), np.float32)
         self.women, self.young = np.zeros(n_places), np.zeros(n_places)
         self.value = np.zeros((n_places, n_offences), np.float32)
@@ -185,7 +187,7 @@ class CityModel(mesa.Model):
             others = self.threads - 1  # the first chunk counts in the totals themselves
             self.chunk_rows = np.zeros((others, n_places, 2), np.uint64)
             self.chunk_stocks = np.zeros((others, n_places, people.N_STOCKS), np.int32)
-            self.chunk_friction = np.zeros((others, n_places), np.int64)
+            self.chunk_friction = np.zeros((others, *self.friction.shape), np.int64)
             self.chunk_out = np.zeros((self.threads, n_cells), np.int64)
         bits = people.FIELD_BITS
         self.marks = np.array([1 | (int(g >= 3) << bits) | (int(g % 3 == 0) << (2 * bits))

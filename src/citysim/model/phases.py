@@ -61,14 +61,15 @@ def move(m) -> None:
     (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
         m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services,
         s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes,
-        k.sensitivity, m.drink_rate, m.settings.model.night.others_drink, m.pull, m.drink)
+        k.sensitivity, m.drink_rate, m.settings.model.night.others_drink, m.pull, m.guests,
+        m.drink)
     decay = travel_decay(m)
     mover = m.settings.model.fear
     common = (m.hour_of_week, m.key(streams.CHOICE), m.dark, k.thirst, m.population.timetables,
               p.timetable, p["shift"], p.status, p.at, p.anchors, p.minutes, p.modes, p.hops,
               p.route, m.population.routes, p.household, m.households.at_home, p.group, p.age,
               p.caution, p.sensitivity, p.fear, p.intoxication, p.substance, p.aggression, m.pull,
-              decay, m.stay, m.drink, m.settings.model.night.sober_friction,
+              decay, m.stay, m.guests, m.drink, m.settings.model.night.sober_friction,
               np.float32(m.settings.model.night.sober),
               np.float32(mover.enabled * mover.rise), np.float32(mover.enabled * mover.fall),
               m.marks, m.seconds, m.calendar.step_hours * 3600.0)
@@ -180,8 +181,8 @@ def offenders(m) -> None:
         r.n_events = places.frictions(
             0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
             k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
-            1.0 / m.scale, m.stretch, m.friction, s.company, s.certainty, m.attract, r.hazard,
-            r.total, r.events, r.n_events, r.LIMIT)
+            1.0 / m.scale, m.stretch, m.friction, s.company, s.certainty, m.attract, m.indoors,
+            r.hazard, r.total, r.events, r.n_events, r.LIMIT)
 
 
 def motivate(m) -> np.ndarray:
@@ -207,9 +208,9 @@ def consequences(m) -> None:
         exposure = exposure._replace(occupied=exposure.occupied * (1.0 - m.hour.awake))
         find_victims(
             m, m.constants.offences.form, m.constants.offences.female, exposure,
-            m.day_outdoors, m.household_damage, m.key(streams.VICTIM), m.key(streams.CULPRIT),
-            m.key(streams.VICTIM, -1), m.place_rows, m.seconds, m.stock, passers.start,
-            passers.items, m.moved, m.world.regulars.start, m.world.regulars.items,
+            m.day_outdoors, m.household_damage, m.guests, m.indoors, m.key(streams.VICTIM),
+            m.key(streams.CULPRIT), m.key(streams.VICTIM, -1), m.place_rows, m.seconds, m.stock,
+            passers.start, passers.items, m.moved, m.world.regulars.start, m.world.regulars.items,
             m.world.first_household, h.at_home, h.first, h["size"], p.at, p.status, p.anchors,
             p.group, p.household, p.intoxication, p.aggression, f.person, m.role, m.cell,
             f.memory_place, f.memory, f.memory_offence, f.memory_target,

@@ -40,7 +40,8 @@ class Expected:
         n_places = len(model.places)
         self.mark = np.full(n_places, -1, np.int64)
         self.stamp = 0
-        self.heat, self.by_heat, self.by_passage = np.zeros((3, n_places))
+        self.heat, self.by_heat = np.zeros((2, 2, n_places))  # inside venues and outside
+        self.by_passage = np.zeros(n_places)
 
     def __call__(self, m) -> None:
         """Take in the step that the model is in, before its offences have consequences."""
@@ -62,7 +63,7 @@ class Expected:
 
     def _friction(self, m) -> None:
         p, s, k, o = m.people, m.places, m.constants, m.constants.offences
-        there = (p.at, p.status, p.anchors, p.group, p.intoxication, p.aggression)
+        there = (m.guests, p.at, p.status, p.anchors, p.group, p.intoxication, p.aggression)
         rows = o.of_form(FRICTION)
         if len(rows):
             expectations.heat_of_places(k.exposure, m.day_outdoors, *there, self.heat)
