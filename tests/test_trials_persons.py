@@ -7,7 +7,7 @@ from citysim.evidence.trials.measures import Watch
 from citysim.evidence.trials.persons import Expected, chance_of_arrest
 from citysim.evidence.trials.schema import Outcome
 from citysim.kernels import events as ev
-from citysim.kernels.people import INSIDE
+from citysim.kernels.people import FLOW, INSIDE
 from citysim.kernels.places import FRICTION, HOUSEHOLD
 from citysim.kernels.victims import somebody
 
@@ -77,24 +77,36 @@ def test_watching_changes_nothing_and_knows_only_the_watched(town):
     assert np.allclose(few, everybody[some], rtol=1e-12) and few.any()
 
 
-def test_assailants_on_a_place_are_drawn_as_expected(evening):
-    """The place with most friction among guests: many draws of ``somebody`` against the shares."""
+@pytest.mark.parametrize("emptied", ["neither", "inside", "outside"])
+def test_assailants_on_a_place_are_drawn_as_expected(evening, emptied):
+    """A place with much friction in both settings: many draws of ``somebody`` against the shares.
+
+    Where a setting has emptied since the hour began, all falls on those of the other.
+    """
     from citysim.model.phases import PHASES
 
     m = evening
+    before = m.recorder.hazard.copy()
     for _, phase in PHASES[:6]:
         phase(m)
     row = int(m.constants.offences.of_form(FRICTION)[0])
-    s = int(np.argmax(m.friction[:, INSIDE]))
+    s = int(np.argmax(m.friction[:, INSIDE] * (1 - m.indoors)))
+    if emptied != "neither":
+        m.guests[s] = float(emptied == "outside")
+    if emptied == "outside":
+        m.moved[:] = m.place_rows[s, FLOW] = 0
+        m.people.at[(m.people.at == 1) & (m.people.anchors[:, 1] == s)] = 0
     expected = Expected(m, np.arange(len(m.people)))
     away = np.arange(len(m.places)) != s
     m.attract[away, row] = 0.0  # assaults can happen here alone
     expected._friction(m)
-    share = expected.hazard[:, row] / expected.hazard[:, row].sum()
+    whole = expected.hazard[:, row].sum()
+    assert whole == pytest.approx(1 - np.exp(-(m.recorder.hazard - before)[s, row]))
+    share = expected.hazard[:, row] / whole
     w, p, draws = m.world, m.people, 4000
     nobody, chance = (np.int64(-1), 1.0), np.zeros(m.groups_of_people.n_cells)
     guests = round(draws * m.indoors[s])
-    assert 0.1 * draws < guests < 0.9 * draws  # both settings count
+    assert 0.05 * draws < guests < 0.95 * draws  # both settings count
     drawn = np.array([somebody(
         s, FRICTION, i < guests, row, m.constants.exposure.female_assailant, -1, nobody,
         np.uint64(i), np.uint64(0), 0.0, m.constants.exposure, m.day_outdoors, m.guests,
