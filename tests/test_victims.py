@@ -71,6 +71,30 @@ def test_victims_of_street_crime_are_there(hour, offence):
                 assert e[CULPRIT] == culprit
 
 
+@pytest.mark.parametrize("inside", [0.0, 1.0])
+def test_both_parties_of_an_assault_are_of_its_setting(hour, inside):
+    """Guests among guests; outside whoever walks by or stays, but nobody who is a guest alone."""
+    m, o = hour, row_of(hour, "assault")
+    m.indoors[:] = inside
+    at = m.people.anchors[np.arange(len(m.people)), m.people.at]
+    leisure = (m.people.at >= 2) & (m.people.status == 0)
+    m.guests[:] = 0.0
+    m.guests[:, 1] = 1.0  # men of 25 to 64 are guests, and nobody else
+    guest = leisure & (m.people.group == 1)
+    checked = 0
+    for place in np.flatnonzero(np.bincount(at[guest], minlength=len(m.places)) > 1):
+        walking, out = there(m, int(place))
+        guests = set(np.flatnonzero(guest & (at == place)))
+        others = walking | (out - guests)
+        if len(others) < 2:
+            continue
+        for seed in range(5):
+            for e in find(m, [(place, o, -1)], seed):
+                assert {e[CULPRIT], e[VICTIM]} <= (guests if inside else others)
+                checked += 1
+    assert checked > 30
+
+
 def chances_and_shares(m, rows, seeds):
     """Mean chance of each cell to hold a victim, and the share of draws that hit it."""
     r = m.recorder
