@@ -44,7 +44,7 @@ class Path:
         self.kept.append({
             "daylight": m.hour.daylight, "hazard": m.recorder.hazard[rows] - before,
             "company": m.places.company[rows].copy(),
-            "heat": m.friction[rows] / FRICTION_SCALE / m.scale,
+            "friction": m.friction[rows] / FRICTION_SCALE / m.scale,
             "visitors": m.stock[rows, OUT].copy(), "worth": m.value[rows].copy(),
             **{name: m.places[name][rows].copy() for name in STATES}})
 
@@ -93,13 +93,17 @@ def show(title: str, a: np.ndarray, b: np.ndarray, parts: dict[str, np.ndarray])
 
 
 def assault(path: Path, heat: Path, company: Path, certainty: Path) -> np.ndarray:
-    """Expected assaults but for level and attraction, each part from the run named."""
+    """Expected assaults but for level and attraction, each part from the run named.
+
+    ``heat`` gives friction in both settings and the crowd of guests, ``company`` that outside.
+    """
     m = path.model
     o, k = m.constants.offences, m.constants.target
     row = int(o.of_form(FRICTION)[0])
-    n = company["company"]
-    return m.attract[path.rows, row] * (heat["heat"] + k.friction_base * n) * n / (
-        n + k.friction_crowd) * np.exp(-o.beta[row] * certainty["certainty"])
+    n, half = company["company"], k.friction_crowd * m.stretch[path.rows]
+    inside, outside, guests = np.moveaxis(heat["friction"], -1, 0)
+    both = inside * guests / (guests + half) + (outside + k.friction_base * n) * n / (n + half)
+    return m.attract[path.rows, row] * both * np.exp(-o.beta[row] * certainty["certainty"])
 
 
 def main() -> None:
@@ -135,8 +139,10 @@ def show_all(with_it: Path, without: Path, parts: dict[str, np.ndarray]) -> None
     for i, name in enumerate(o.names):
         show(name, a[:, :, i], b[:, :, i], parts)
     show("all", a[:, :, o.in_total], b[:, :, o.in_total], parts)
-    for name in ("company", "visitors", "heat", *STATES):
+    for name in ("company", "visitors", *STATES):
         show(name, with_it[name], without[name], parts)
+    for i, name in enumerate(("friction inside", "friction outside", "guests")):
+        show(name, with_it["friction"][..., i], without["friction"][..., i], parts)
 
 
 def show_assault(with_it: Path, without: Path, parts: dict[str, np.ndarray]) -> None:
