@@ -70,7 +70,8 @@ def plain_move(model):
         here = int(p.at[r])
         if here >= 2 and p.status[r] == 0:
             s = p.anchors[r, here]
-            usual = model.settings.model.night.usual if p.age[r] >= 18 else 0.0
+            night = model.settings.model.night
+            usual = night.usual if p.age[r] >= night.adult_from else 0.0
             thirst = usual + (1 - usual) * float(p.substance[r])
             level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * thirst), 255.0)
             p.intoxication[r] = int(level + 0.5)

@@ -161,7 +161,7 @@ def test_contacts_and_quality_work_where_they_are_asked_for(town):
     worse, same = copy.deepcopy(m), copy.deepcopy(m)
     worse.places.procedural_quality[street] = -0.3
     m.places.procedural_quality[street] = 0.3
-    usual = m.constants.rounds.expected_trust  # whoever has it expects what officers do here
+    usual = m.constants.rounds.usual_trust  # whoever has it expects what officers do here
     for model in (m, worse, same):
         model.people.trust_police = usual
     before = m.people.trust_police.copy()
@@ -184,7 +184,7 @@ def test_stops_at_a_place_are_as_fair_as_officers_are_there(evening):
     m = evening
     m.places.procedural_quality[rows] = 0.4
     rounds = m.constants.rounds
-    m.people.trust_police = rounds.expected_trust
+    m.people.trust_police = rounds.usual_trust
     before = m.people.trust_police.copy()
     stopped, times = np.unique(stop(m, rows, quality=0.3), return_counts=True)
     full = rounds.stop_trust * (0.3 + 0.4 - rounds.expected_quality)

@@ -11,6 +11,7 @@ from citysim.kernels import life, perception, random, streams, upkeep
 from citysim.kernels.aftermath import CULPRIT, OFFENCE, PLACE, STEP, VICTIM
 from citysim.kernels.life import EMPLOYED, NEET, STUDENT, UNEMPLOYED
 from citysim.model import phases
+from citysim.model.constants import others_share
 
 LEAST_P = 1e-4
 
@@ -22,6 +23,28 @@ def night(busy_week):
 
 
 # --- minds
+
+
+def own_trust(m, whom, usual):
+    """Levels to which residents' trust returns, from the four parts of 64 bits each."""
+    t = m.settings.model.trust
+    key = random.address(m.run_seed, streams.TRAITS, 101)
+    bits = [int(random.draw2(key, r, whom)) for r in range(m.n_residents)]
+    parts = np.array([[b >> shift & 65535 for shift in (0, 16, 32, 48)] for b in bits])
+    uniform = (parts + 0.5) / 65536
+    z = (uniform.sum(1) - 2) * math.sqrt(3)  # a uniform has variance 1/12
+    return np.clip(usual + t.spread * (t.fade + t.talk) / t.fade * z, 0, 1)
+
+
+TRUST = (("trust_police", perception.OF_POLICE, "usual_police"),
+         ("trust_city", perception.OF_CITY, "usual_city"))
+
+
+def pass_days(m, days):
+    """Nights in which nothing happens in between."""
+    for day in range(days):
+        m.step_index = day * m.calendar.steps_per_day
+        phases.minds(m, day)
 
 
 def test_a_day_in_the_mind_agrees_with_plain_formulas(night):
@@ -46,15 +69,86 @@ def test_a_day_in_the_mind_agrees_with_plain_formulas(night):
     phases.minds(m, 7)
     np.testing.assert_allclose(p.fear[:n], fear, atol=2e-6)
     told = m.noticed[m.home]  # test_neighbourhood.py
-    for name, usual in (("trust_police", t.usual_police), ("trust_city", t.usual_city + told)):
+    for (name, whom, usual), seen in zip(TRUST, (0, told), strict=True):
         old = before[name][:n]
-        new = old + t.fade * (usual - old) + t.talk * (old[partner] - old)
+        own = own_trust(m, whom, t[usual])
+        new = old + t.fade * (own + seen - old) + t.talk * (old[partner] - old)
         np.testing.assert_allclose(p[name][:n], new, atol=2e-6)
     avoid = np.array([f.avoid_day, f.avoid_night])
     np.testing.assert_allclose(p.caution[:n], np.exp(-avoid * np.maximum(0, fear - f.tolerated)),
                                atol=2e-6)
     np.testing.assert_array_equal(p.fear[n:], before["fear"][n:].astype(np.float32))
     assert (partner != np.arange(n)).mean() > 0.9 and k.fade > 0
+
+
+@pytest.mark.parametrize(("name", "whom", "usual"), TRUST)
+def test_trust_begins_where_own_levels_and_ties_hold_each_other(town, name, whom, usual):
+    m = town()
+    p, n, t, ties = m.people, m.n_residents, m.settings.model.trust, m.population.ties
+    own, trust = own_trust(m, whom, t[usual]), p[name][:n].astype(float)
+    theirs = np.array([trust[ties[r]].mean() if len(ties[r]) else trust[r] for r in range(n)])
+    at_rest = t.fade * (own - trust) + t.talk * (theirs - trust)
+    np.testing.assert_allclose(at_rest / (t.fade + t.talk), 0, atol=1e-3)
+    # ties add a percent or two, the ends of the scale take as much
+    for group in (p[name][:n], p[name][n:]):
+        off = 3.3 / math.sqrt(len(group))
+        assert group.mean() == pytest.approx(t[usual], abs=0.001 + off * t.spread)
+        assert group.std() == pytest.approx(t.spread, rel=0.02 + off / math.sqrt(2))
+
+
+def test_trust_stands_still_while_nothing_happens(town):
+    m = town()
+    n = m.n_residents
+    before = {name: m.people[name][:n].astype(float) for name, *_ in TRUST}
+    pass_days(m, 120)
+    for name, old in before.items():
+        now = m.people[name][:n].astype(float)
+        assert now.mean() == pytest.approx(old.mean(), abs=0.001)
+        assert now.std() == pytest.approx(old.std(), rel=0.01)
+        # whom one happens to talk to: talk x spread a day against the pace of return
+        t = m.settings.model.trust
+        luck = t.talk * t.spread * math.sqrt(2 / (2 * (t.fade + t.talk)))
+        assert 0 < np.sqrt(((now - old) ** 2).mean()) < luck
+
+
+def test_whoever_lost_trust_gets_back_to_their_own_level(town):
+    hit, same = town(), town()
+    who, t = 1234, hit.settings.model.trust
+    hit.people.trust_police[who] -= 0.3
+    for m in (hit, same):
+        pass_days(m, 60)
+    left = (same.people.trust_police - hit.people.trust_police)[:hit.n_residents].astype(float)
+    assert left[who] == pytest.approx(0.3 * (1 - t.fade - t.talk) ** 60, rel=0.01)
+    told = np.flatnonzero(left > 1e-6)
+    assert set(hit.population.ties[who].tolist()) & set(told.tolist())
+    assert left.max() == left[who] and left.min() > -1e-6
+
+
+def test_people_stay_as_different_as_their_own_levels(town):
+    """All begin alike, and come to differ by what is lastingly their own."""
+    m = town()
+    n, t = m.n_residents, m.settings.model.trust
+    own = own_trust(m, perception.OF_POLICE, t.usual_police)
+    m.people.trust_police = t.usual_police
+    pass_days(m, 365)
+    trust = m.people.trust_police[:n].astype(float)
+    assert trust.std() == pytest.approx(t.spread, rel=0.05)
+    assert np.corrcoef(trust, own)[0, 1] > 0.9
+    low, high = np.argsort(own)[[0, -1]]
+    assert trust[high] - trust[low] > 4 * t.spread
+
+
+def test_ties_weigh_in_trust_as_in_moral_rules(town, town_settings):
+    t, c = town_settings.model.trust, town_settings.model.life
+    share = others_share(t)
+    assert share == pytest.approx(t.talk / (t.fade + t.talk))
+    assert share == pytest.approx(c.norms_talk / (c.norms_talk + c.norms_return), rel=0.01)
+    m = town({"model.trust.fade": 0.0})  # nothing holds anybody: trust becomes one
+    assert m.constants.mind.own_spread == t.spread
+    before = m.people.trust_police[:m.n_residents].std()
+    assert before == pytest.approx(t.spread, rel=0.05)
+    pass_days(m, 365)
+    assert m.people.trust_police[:m.n_residents].std() < 0.8 * before
 
 
 def test_sums_of_minds_are_a_recount(night):

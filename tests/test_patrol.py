@@ -165,7 +165,7 @@ def test_talks_move_trust_by_the_quality_of_the_contact(hour):
     assert len(moved) > 5
     assert (m.people.age[moved] >= 14).all() and (moved < m.n_residents).all()
     # each contact takes the same share of the way to the trust of those who expect just that
-    settled = rounds.expected_trust + (1 - rounds.expected_quality) / rounds.expected_slope
+    settled = rounds.usual_trust + (1 - rounds.expected_quality) / rounds.expected_slope
     left = ((settled - change) / (settled - police.astype(float)))[moved]
     count = np.log(left) / np.log(1 - rounds.contact_trust * rounds.expected_slope)
     full = (change[moved] >= 1) | (police[moved] < 0.05)  # nobody expects less than nothing
@@ -187,7 +187,7 @@ def test_talks_move_trust_by_the_quality_of_the_contact(hour):
 def test_a_contact_is_judged_by_what_the_person_expects(hour):
     """The same fair contact raises low trust and lowers high trust; without a slope neither."""
     r = hour.constants.rounds
-    usual, fair = r.expected_trust, r.expected_quality
+    usual, fair = r.usual_trust, r.expected_quality
     assert patrol.expected_of(r, usual) == fair
     assert usual == hour.settings.model.trust.usual_police
     trust = np.linspace(0, 1, 21)
@@ -211,7 +211,7 @@ def test_officers_who_are_unfair_to_those_who_expect_it_leave_their_trust(hour):
     """Trust settles where expectation meets quality, wherever it came from."""
     r = hour.constants.rounds
     poor = r.expected_quality - 0.2
-    settled = r.expected_trust - 0.2 / r.expected_slope
+    settled = r.usual_trust - 0.2 / r.expected_slope
     hour.people.trust_police = settled
     go(hour, BEAT, 6, contacts=6.0, quality=poor)
     assert hour.counts[1] > 10

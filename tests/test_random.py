@@ -114,3 +114,19 @@ def test_mixing_does_not_collide():
 def test_every_stream_has_a_number_of_its_own():
     numbers = [v for k, v in vars(streams).items() if k.isupper()]
     assert len(numbers) > 20 and len(set(numbers)) == len(numbers)
+
+
+def test_bells_are_nearly_normal_within_their_bounds():
+    end = 65535 * 2 * np.sqrt(12 / (4 * (65536 ** 2 - 1)))  # half the range over the spread
+    assert random.bell(np.uint64(WORD)) == pytest.approx(end, rel=1e-12)
+    assert random.bell(np.uint64(0)) == pytest.approx(-end, rel=1e-12)
+    for place in range(4):  # every part weighs alike
+        step = random.bell(np.uint64(1 << 16 * place)) - random.bell(np.uint64(0))
+        assert step == pytest.approx(end / (2 * 65535), rel=1e-9)
+    key = random.address(1, 2, 3)
+    drawn = np.array([random.bell(np.uint64(random.draw2(key, i, 1))) for i in range(N)])
+    assert drawn.mean() == pytest.approx(0, abs=4 / np.sqrt(N))
+    assert drawn.std() == pytest.approx(1, abs=4 / np.sqrt(2 * N))
+    kurtosis = 3 - 1.2 / 4  # a uniform lacks 1.2, a sum of four a quarter of it
+    assert stats.kurtosis(drawn, fisher=False) == pytest.approx(kurtosis, abs=4 * np.sqrt(24 / N))
+    assert stats.kstest(drawn, "norm").statistic < 0.02

@@ -122,10 +122,10 @@ def remember_chunks(bounds, *given):
 
 
 @parallel_kernel
-def days_end_chunks(bounds, sums, key, mind, *given):
+def days_end_chunks(bounds, sums, key, key_own, mind, *given):
     """:func:`days_end` chunk by chunk; ``sums`` has the chunk as first axis."""
     for c in prange(bounds.size - 1):
-        days_end(bounds[c], bounds[c + 1], key, mind, *given, sums[c])
+        days_end(bounds[c], bounds[c + 1], key, key_own, mind, *given, sums[c])
 
 
 @parallel_kernel

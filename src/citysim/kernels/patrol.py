@@ -29,9 +29,9 @@ class Rounds(NamedTuple):
     stop_young: float       # weight of people under 25 among those stopped
     stop_foreign: float     # weight of foreign nationals among those stopped
     stop_women: float       # weight of women among those stopped
-    expected_quality: float  # procedural quality that somebody of trust ``expected_trust`` expects
+    expected_quality: float  # procedural quality that somebody of the usual trust expects
     expected_slope: float   # quality expected more per unit of trust; 0: all expect the same
-    expected_trust: float   # trust of those who expect ``expected_quality``
+    usual_trust: float      # trust of those who expect ``expected_quality``
     stop_trust: float       # move of trust per unit of quality beyond what is expected, in a stop
     contact_trust: float    # the same in a contact without suspicion
     city_share: float       # share of a contact's move that goes to trust in the city too
@@ -156,7 +156,7 @@ def expected_of(rounds, trust):
     Contacts are judged against it (expectancy disconfirmation: Oliver 1980; of the police Reisig
     and Chandek 2001), so trust settles where expectation meets what officers do.
     """
-    return here(rounds.expected_quality, rounds.expected_slope * (trust - rounds.expected_trust))
+    return here(rounds.expected_quality, rounds.expected_slope * (trust - rounds.usual_trust))
 
 
 @kernel

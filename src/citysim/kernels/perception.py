@@ -1,9 +1,9 @@
 """Fear, trust and what is told of them: one day of every resident's mind.
 
 Fear fades towards what the neighbourhood is known for, weighed by the person's sensitivity;
-trust in the city towards what is seen of it in the street (``neighbourhood.py``). Each day
-everyone talks to one of their ties, and both fear and trust move a little towards what the other
-thinks. All updates are linear and act on everyone, so nothing depends on sampling.
+trust towards a level of the person's own, in the city with what is seen of it in the street
+(``neighbourhood.py``). Each day everyone talks to one of their ties, and both fear and trust move a
+little towards what the other thinks. All updates are linear and act on everyone, so nothing depends on sampling.
 """
 
 from typing import NamedTuple
@@ -12,12 +12,13 @@ import numpy as np
 
 from citysim.kernels.jit import kernel
 from citysim.kernels.memory import BLOCK, ROW, prefetch
-from citysim.kernels.random import draw
+from citysim.kernels.random import bell, draw, draw2
 
 # Sums per cell of residents (district, sex, age band, origin, income).
 PEOPLE, SAFE_DAY, SAFE_NIGHT, TRUST_POLICE, TRUST_CITY, FEAR_DAY, FEAR_NIGHT = range(7)
 N_SUMS = 7
 STREET_TRUST, STREET_FEAR = range(2)  # sums per home place: trust in the city, fear by day
+OF_POLICE, OF_CITY = 1, 2  # whom a person's own level of trust, so addressed, is in
 HALF = ROW(32)  # bits
 
 
@@ -25,11 +26,12 @@ class Mind(NamedTuple):
     """Constants of a day in the mind."""
 
     fade: float             # share by which fear returns to the neighbourhood's level
-    fade_trust: float       # share by which trust returns to the usual level
+    fade_trust: float       # share by which trust returns to the person's own level
     talk: float             # share by which one takes over a tie's fear
     talk_trust: float       # share by which one takes over a tie's trust
     usual_trust_police: float
     usual_trust_city: float
+    own_spread: float       # standard deviation of people's own levels around the usual one
     avoid_day: float        # how strongly fear by day keeps people in
     avoid_night: float      # the same after dark
     tolerated: float        # fear up to which nobody stays in
@@ -47,6 +49,16 @@ def remember(lo, hi, fear, trust_police, trust_city, before):
         before[r, 1] = fear[r, 1]
         before[r, 2] = trust_police[r]
         before[r, 3] = trust_city[r]
+
+
+@kernel
+def own_trust(key, person, whom, usual, spread):
+    """Level to which a person's trust returns, [0, 1]: lastingly their own.
+
+    Drawn anew each time at one address under ``key``, so that it need not be stored; ``whom`` is
+    OF_POLICE or OF_CITY.
+    """
+    return min(1.0, max(0.0, usual + spread * bell(draw2(key, person, whom))))
 
 
 @kernel
@@ -69,9 +81,12 @@ def choose_partners(lo, hi, key, tie_start, ties, before, partner):
 
 
 @kernel
-def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, noticed, tie_start,
-             ties, before, fear, trust_police, trust_city, caution, street, cell, sums):
+def days_end(lo, hi, key, key_own, mind, home, sensitivity, unease_day, unease_night, noticed,
+             tie_start, ties, before, fear, trust_police, trust_city, caution, street, cell, sums):
     """Close the day of residents ``lo`` to ``hi - 1``; ``before`` holds what all felt until now.
+
+    Trust moves towards the person's own level (:func:`own_trust` under ``key_own``) and a tie's:
+    opinions that spread and yet do not become one (Friedkin and Johnsen 1990).
 
     ``noticed`` (float64 (places)) is by how much the street's condition moves the level to which
     trust in the city returns. ``cell`` is each resident's row in ``sums`` (float64 (cells, 7)),
@@ -92,9 +107,11 @@ def days_end(lo, hi, key, mind, home, sensitivity, unease_day, unease_night, not
                    + mind.talk * (before[other, 0] - f0))
             f1 += (mind.fade * (min(1.0, s * unease_night[place]) - f1)
                    + mind.talk * (before[other, 1] - f1))
-            p += (mind.fade_trust * (mind.usual_trust_police - p)
+            own_p = own_trust(key_own, r, OF_POLICE, mind.usual_trust_police, mind.own_spread)
+            own_c = own_trust(key_own, r, OF_CITY, mind.usual_trust_city, mind.own_spread)
+            p += (mind.fade_trust * (own_p - p)
                   + mind.talk_trust * (before[other, 2] - p))
-            c += (mind.fade_trust * (mind.usual_trust_city + noticed[place] - c)
+            c += (mind.fade_trust * (own_c + noticed[place] - c)
                   + mind.talk_trust * (before[other, 3] - c))
             c = min(1.0, max(0.0, c))
             fear[r, 0] = min(1.0, max(0.0, f0))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from citysim.kernels.jit import kernel
+from citysim.kernels.perception import own_trust
 from citysim.kernels.random import draw2, to_unit, uniform2
 
 _SAMPLE = 24  # attractors looked at for one haunt
@@ -25,6 +26,26 @@ def pair_uniforms(key, one, other):
     for i in range(one.size):
         out[i] = uniform2(key, one[i], other[i])
     return out
+
+
+@kernel
+def own_levels(key, n, whom, usual, spread):
+    """Everybody's own level of trust (:func:`own_trust`), float64 (n)."""
+    out = np.empty(n)
+    for r in range(n):
+        out[r] = own_trust(key, r, whom, usual, spread)
+    return out
+
+
+@kernel
+def mean_of_ties(tie_start, ties, level, mean):
+    """Mean level of each resident's ties, one's own without any, into ``mean`` (float64)."""
+    for r in range(tie_start.size - 1):
+        total = 0.0
+        for k in range(tie_start[r], tie_start[r + 1]):
+            total += level[ties[k]]
+        n = tie_start[r + 1] - tie_start[r]
+        mean[r] = total / n if n > 0 else level[r]
 
 
 @kernel

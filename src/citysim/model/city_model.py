@@ -102,6 +102,7 @@ class CityModel(mesa.Model):
         self.households = population.households.copy()
         self.n_residents = population.n_residents
         start.start_people(self.people, settings, seed)
+        start.start_trust(self.people, population.ties, self.constants, settings, seed)
         start.start_places(self.places, settings)
         start.start_fear(self.people, self.places, settings)
         self.offenders, self.role, self.groups = start.start_offenders(

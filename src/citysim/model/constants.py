@@ -214,7 +214,7 @@ def _rounds(m, on, scale) -> Rounds:
         stop_young=p.stop_young,
         stop_foreign=p.stop_foreign, stop_women=p.stop_women,
         expected_quality=t.expected_quality, expected_slope=t.expected_slope,
-        expected_trust=t.expected_trust, stop_trust=moved * t.stop,
+        usual_trust=t.usual_police, stop_trust=moved * t.stop,
         contact_trust=moved * t.contact, city_share=t.city_share, talk_from=p.talk_from)
 
 
@@ -236,8 +236,20 @@ def _mind(m, on) -> Mind:
     return Mind(
         fade=fear * f.fade, fade_trust=trust * t.fade, talk=fear * f.talk,
         talk_trust=trust * t.talk, usual_trust_police=t.usual_police,
-        usual_trust_city=t.usual_city, avoid_day=fear * f.avoid_day,
+        usual_trust_city=t.usual_city,
+        own_spread=t.spread / (1.0 - others_share(t)), avoid_day=fear * f.avoid_day,
         avoid_night=fear * f.avoid_night, tolerated=f.tolerated, afraid=f.afraid)
+
+
+def others_share(trust) -> float:
+    """Share of a person's trust that is their ties' in the long run; the rest is their own.
+
+    At rest fade x (own - trust) + talk x (ties' - trust) is 0. People's own levels therefore lie
+    further apart than trust does, by 1 / (1 - share): what ties add to the spread (some per cent,
+    the fewer ties the more) is left out. Where trust does not return, nothing is at rest, and it
+    begins at the own levels.
+    """
+    return trust.talk / (trust.fade + trust.talk) if trust.fade > 0.0 else 0.0
 
 
 def _look(m, on) -> Look:

@@ -26,6 +26,7 @@ from citysim.kernels import (
 )
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.model import neighbourhood
+from citysim.model.start import PERSON_TRAITS
 from citysim.state.columns import MODES
 
 MODE_TRANSIT = MODES.index("transit")
@@ -324,7 +325,8 @@ def minds(m, day: int) -> None:
     m.sum_parts[:] = 0.0
     m.street[:] = 0.0
     felt = (p.fear, p.trust_police, p.trust_city)
-    arguments = (m.key(streams.TALK), m.constants.mind, m.home, p.sensitivity, s.unease_day,
+    own = m.key(streams.TRAITS, PERSON_TRAITS)
+    arguments = (m.key(streams.TALK), own, m.constants.mind, m.home, p.sensitivity, s.unease_day,
                  s.unease_night, m.noticed, m.population.ties.start, m.population.ties.items,
                  m.felt, *felt, p.caution, m.street, m.cell)
     if m.threads > 1:

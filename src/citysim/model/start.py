@@ -15,14 +15,23 @@ from citysim.kernels import streams
 from citysim.kernels.life import SKILL, propensities, resting_shares
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.people import N_STOCKS
+from citysim.kernels.perception import OF_CITY, OF_POLICE
 from citysim.kernels.random import address
-from citysim.kernels.start import find_haunts, pair_uniforms, uniforms
-from citysim.model.constants import age_curve
+from citysim.kernels.start import (
+    find_haunts,
+    mean_of_ties,
+    own_levels,
+    pair_uniforms,
+    uniforms,
+)
+from citysim.model.constants import age_curve, others_share
 from citysim.state.columns import CITY, GUARDIANS, OFFENDERS
 from citysim.state.csr import Ragged
 from citysim.state.table import Table
 
 YOUNG_BELOW, OLD_FROM = 25, 65  # age bands of the six travel groups
+PERSON_TRAITS = 101             # purpose of draws for people's traits
+PASSES = 5                      # towards the trust in which a run begins
 SPARE_UNITS = 100               # guardians beyond four times the city's own strength
 
 
@@ -32,23 +41,39 @@ def normals(seed: int, purpose: int, n: int, kinds: int = 1) -> np.ndarray:
 
 
 def start_people(people: Table, settings, seed: int) -> None:
-    """Groups, readiness for violence, trust, norms at the start of a run."""
+    """Groups, readiness for violence, norms at the start of a run."""
     m = settings.model
     n = len(people)
     band = np.where(people.age < YOUNG_BELOW, 0, np.where(people.age < OLD_FROM, 1, 2))
     people.group = people.sex * 3 + band
-    z = normals(seed, 101, n, 4)
+    z = normals(seed, PERSON_TRAITS, n, 4)  # 1 and 2 are trust's
     log = (m.night.aggression_sd * z[:, 0] + m.night.aggression_man * (people.sex == 0)
            + m.night.aggression_young * ((people.age >= 15) & (people.age < YOUNG_BELOW))
            + m.night.aggression_old * (people.age >= OLD_FROM)
            + m.night.aggression_control * (1.0 - people.self_control))
     aggression = np.exp(log) * (people.age >= 12)
     people.aggression = aggression / aggression.mean()
-    spread = m.trust.spread
-    people.trust_police = np.clip(m.trust.usual_police + spread * z[:, 1], 0, 1)
-    people.trust_city = np.clip(m.trust.usual_city + spread * z[:, 2], 0, 1)
     people.norms = np.clip(m.offending.norms_mean + m.offending.norms_sd * z[:, 3], 0, 1)
     people.lasting_norms = np.round(people.norms * SKILL)
+
+
+def start_trust(people: Table, ties: Ragged, constants, settings, seed: int) -> None:
+    """Trust begins at rest, where people's own levels and their ties' hold each other.
+
+    There a resident's trust is ``own + others (mean of ties' trust - own)``, with ``others`` the
+    share of :func:`others_share`; every pass leaves that share of what is missing. Outsiders' ties
+    are not known and stand at the usual level.
+    """
+    mind, others = constants.mind, others_share(settings.model.trust)
+    key = address(seed, streams.TRAITS, PERSON_TRAITS)
+    for column, whom, usual in (("trust_police", OF_POLICE, mind.usual_trust_police),
+                                ("trust_city", OF_CITY, mind.usual_trust_city)):
+        own = own_levels(key, len(people), whom, usual, mind.own_spread)
+        level, heard = own, np.full(len(people), float(usual))
+        for _ in range(PASSES):
+            mean_of_ties(ties.start, ties.items, level, heard)
+            level = own + others * (heard - own)
+        people[column] = level
 
 
 def start_fear(people: Table, places: Table, settings) -> None:
