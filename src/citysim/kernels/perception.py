@@ -3,7 +3,8 @@
 Fear fades towards what the neighbourhood is known for, weighed by the person's sensitivity;
 trust towards a level of the person's own, in the city with what is seen of it in the street
 (``neighbourhood.py``). Each day everyone talks to one of their ties, and both fear and trust move a
-little towards what the other thinks. All updates are linear and act on everyone, so nothing depends on sampling.
+little towards what the other thinks. All updates are linear and act on everyone, so nothing
+depends on sampling.
 """
 
 from typing import NamedTuple
