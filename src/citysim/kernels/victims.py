@@ -305,10 +305,10 @@ def household_victim(event, form, known, key, lasting, exposure, household_damag
 @kernel
 def find_victim(event, chance, form, female, exposure, day_outdoors, household_damage, guests,
                 indoors, key, key_culprit, lasting, place_rows, seconds, stock, passer_start,
-                passers, moved, regular_start, regulars, first_household, household_at_home, household_first,
-                household_size, at, status, anchors, group, household, intoxication, aggression,
-                offender_person, role, cell, memory_place, memory, memory_offence, memory_target,
-                memory_own):
+                passers, moved, regular_start, regulars, first_household, household_at_home,
+                household_first, household_size, at, status, anchors, group, household,
+                intoxication, aggression, offender_person, role, cell, memory_place, memory,
+                memory_offence, memory_target, memory_own):
     """Fill in victim and culprit of an event; False when there is no target.
 
     ``chance`` (cells) becomes the chance of each cell of residents to hold the victim, given the
