@@ -72,10 +72,10 @@ def plain_move(model):
             s = p.anchors[r, here]
             night = model.settings.model.night
             usual = night.usual if p.age[r] >= night.adult_from else 0.0
-            thirst = usual + (1 - usual) * float(p.substance[r])
-            level = min(float(p.intoxication[r] + model.drink[s, p.group[r]] * thirst), 255.0)
-            p.intoxication[r] = int(level + 0.5)
             guest = float(model.guests[s, p.group[r]])
+            thirst = usual + (1 - usual) * float(p.substance[r])
+            level = min(float(p.intoxication[r] + model.drink[s] * guest * thirst), 255.0)
+            p.intoxication[r] = int(level + 0.5)
             drunk = np.array([level, 0] if guest > 0 else [0, level]) / 255
             heat = float(p.aggression[r]) * (0.12 * np.array([guest, 1 - guest]) + drunk)
             seen["friction"][s] += (np.append(heat, guest) * SCALE).astype(int)
@@ -203,7 +203,7 @@ def drink_once(usual, drink=100.0, guests=1.0, times=1, drunk=0):
         np.tile(np.array([1, 0, 1, 0], np.uint8), times),
         np.tile(np.array([18, 17, 40, 17], np.uint8), times), taken,
         np.tile(np.array([0, 0, 0.5, 0.5], np.float32), times), np.full(n, 2, np.float32),
-        np.full((1, 6), guests, np.float32), np.full((1, 6), drink, np.float32),
+        np.full((1, 6), guests, np.float32), np.full(1, drink, np.float32),
         people.Thirst(np.float32(usual), 18), 0.25, friction)
     return taken, friction[0] / SCALE
 
@@ -219,7 +219,7 @@ def test_adults_drink_a_little_and_those_who_use_more():
 
 def test_guests_are_inside_and_others_outside():
     """Three in ten came for the bar, so that they drink 30 of what would be 100 as a mean."""
-    taken, friction = drink_once(0.2, drink=30.0, guests=0.3)
+    taken, friction = drink_once(0.2, guests=0.3)
     np.testing.assert_array_equal(taken, [6, 0, 18, 15])
     assert friction == pytest.approx(
         [2 * (0.3 * 4 * 0.25 + 39 / 255), 2 * 0.7 * 4 * 0.25, 4 * 0.3], abs=1e-3)
@@ -233,8 +233,8 @@ def test_where_no_venue_is_open_all_friction_is_outside():
 @pytest.mark.parametrize("times", [2, 5])
 def test_more_people_for_something_else_leave_friction_among_guests(times):
     """As many come for the bar, and other people besides, whom the green draws."""
-    _, before = drink_once(0.2, drink=100.0, guests=1.0)
-    _, after = drink_once(0.2, drink=100.0 / times, guests=1.0 / times, times=times)
+    _, before = drink_once(0.2)
+    _, after = drink_once(0.2, guests=1.0 / times, times=times)
     assert after[[people.INSIDE, people.GUESTS]] == pytest.approx(
         before[[people.INSIDE, people.GUESTS]], rel=1e-4)
     assert after[people.OUTSIDE] == pytest.approx(4 * (times - 1) * 2 * 0.25, rel=1e-3)

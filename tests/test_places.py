@@ -149,7 +149,7 @@ def test_pulls_agree_with_plain_formulas(evening):
         guests = np.divide(offer[:2] @ tastes[:2], offer @ tastes, out=np.zeros(6),
                            where=offer @ tastes > 0)
         np.testing.assert_allclose(m.guests[s], guests, rtol=1e-5)
-        np.testing.assert_allclose(m.drink[s], rate * guests, rtol=1e-5)
+        assert m.drink[s] == pytest.approx(rate)
     assert (h.evening, h.services_open) == (1, 1) and k.sensitivity.min() > 0
 
 
@@ -158,10 +158,13 @@ def drinking(m, **changes):
     p, others = m.places, changes.pop("others_drink", 0.0)
     names = ("closing_hour", "venues", "alcohol", "events", "services", "green", "leisure",
              "shops", "lighting", "unease")
-    pull, guests, drink = np.full((3, len(p), 6), np.nan, np.float32)
+    pull, guests = np.full((2, len(p), 6), np.nan, np.float32)
+    drink = np.full(len(p), np.nan, np.float32)
     places.pulls(0, len(p), m.hour, *(changes.get(n, p[n]) for n in names), m.constants.tastes,
                  m.constants.sensitivity, m.drink_rate, others, pull, guests, drink)
-    np.testing.assert_allclose(drink, guests * (m.drink_rate * p.alcohol)[:, None], rtol=1e-5)
+    served = (p.venues > 0) & (m.hour.clock < p.closing_hour)
+    np.testing.assert_allclose(drink, served * m.drink_rate * p.alcohol, rtol=1e-5)
+    assert not guests[~served].any()
     assert ((guests >= 0) & (guests <= 1 + 1e-6)).all()
     return pull, guests
 

@@ -102,9 +102,9 @@ def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, a
     """The ``n`` people listed in ``out`` drink as far as they are guests, and bring their friction.
 
     An adult guest takes the share ``taste.usual`` of what the heaviest drinker takes, more with
-    substance use; a minor drinks by substance use alone. Everybody gets the mean of their group
-    at the place (``drink``) and counts as a guest in its share (``guests``): friction is
-    proportional to intoxication, so its expectation is that of a draw of who came for a bar.
+    substance use; a minor drinks by substance use alone. Everybody is a guest in the share of
+    their group at the place (``guests``) and drinks as the mean of it: friction is proportional to
+    intoxication, so its expectation is that of a draw of who came for a bar.
     Friction of a person is aggression times that of :func:`in_settings` times the time spent.
     """
     for i in range(ROW(n)):
@@ -112,11 +112,10 @@ def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, a
         s = anchors[r, at[r]]
         usual = taste.usual if age[r] >= taste.adult_from else np.float32(0.0)
         thirst = usual + (np.float32(1.0) - usual) * substance[r]
-        g = group[r]
-        level = min(intoxication[r] + drink[s, g] * thirst, np.float32(255.0))
+        share = guests[s, group[r]]
+        level = min(intoxication[r] + drink[s] * share * thirst, np.float32(255.0))
         # Rounded, not cut off: what an hour adds is often a few units only.
         intoxication[r] = np.uint8(level + np.float32(0.5))
-        share = guests[s, g]
         inside, outside = in_settings(share, sober_friction, level / 255.0)
         friction[s, OUTSIDE] += np.int64(aggression[r] * outside * FRICTION_SCALE)
         if share > 0.0:
@@ -267,8 +266,8 @@ def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, st
     guests
         float32 (places, 6): share of each group that is a guest of a venue at the place now.
     drink, sober_friction, sober
-        Intoxication gained per step by place and group (float32 (places, 6), in 1/255), friction
-        of the sober, and the share of intoxication kept on coming home.
+        Intoxication gained per step by guests who drink most (float32 (places), in 1/255),
+        friction of the sober, and the share of intoxication kept on coming home.
     rise, fall
         Shares by which fear moves towards what a trip showed, upwards and downwards.
     place_rows, stock, friction

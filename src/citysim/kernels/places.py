@@ -273,8 +273,8 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, 
         float32 (places, 6), filled: share of the group at leisure there that are guests of an
         open venue.
     drink
-        float32 (places, 6), filled: intoxication gained per step by a heavy drinker, in 1/255,
-        as a mean over those of the group who are at leisure there.
+        float32 (places), filled: intoxication that a heavy drinker gains per step as a guest, in
+        1/255.
     """
     night = 1.0 - hour.daylight
     for s in range(lo, hi):
@@ -286,15 +286,13 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, 
         park = (green[s] + leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
         show = np.sqrt(events[s] / 7.0) * hour.evening  # a week's events, spread over its evenings
         serve = np.sqrt(services[s]) * hour.services_open
-        rate = drink_rate * alcohol[s]
+        drink[s] = drink_rate * alcohol[s] if open_venues > 0 else 0.0
         for g in range(6):
             going_out = weights[g, 0] * bars + weights[g, 1] * other
             offer = (going_out + weights[g, 2] * shopping + weights[g, 3] * park
                      + weights[g, 4] * show + weights[g, 5] * serve)
             came = going_out / offer if going_out > 0.0 else 0.0
-            inside = others_drink + (1.0 - others_drink) * came if open_venues > 0 else 0.0
-            guests[s, g] = inside
-            drink[s, g] = rate * inside
+            guests[s, g] = others_drink + (1.0 - others_drink) * came if open_venues > 0 else 0.0
             if night > 0.0:
                 offer *= np.exp(-night * sensitivity[g] * unease[s])
             pull[s, g] = offer

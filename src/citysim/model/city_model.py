@@ -149,7 +149,7 @@ class CityModel(mesa.Model):
         self.indoors = np.zeros(n_places)
         self.pull = np.zeros((n_places, 6), np.float32)
         self.guests = np.zeros((n_places, 6), np.float32)
-        self.drink = np.zeros((n_places, 6), np.float32)
+        self.drink = np.zeros(n_places, np.float32)
         self.women, self.young = np.zeros(n_places), np.zeros(n_places)
         self.value = np.zeros((n_places, n_offences), np.float32)
         self.place_marks = np.full((self.threads, n_places), -1, np.int64)
