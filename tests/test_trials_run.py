@@ -1,18 +1,27 @@
 """Virtual trials in the town: both runs of a seed, what is watched, and trials as studies."""
 
+import shutil
 from functools import cache
 
 import numpy as np
 import pytest
+import yaml
 
 from citysim import compose
+from citysim.cli.main import main
 from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
 from citysim.evidence.trials.arms import handed_out
 from citysim.evidence.trials.entries import load_trial, parse_trial
 from citysim.evidence.trials.measures import Watch
 from citysim.evidence.trials.pool import verdicts
-from citysim.evidence.trials.run import PROGRAM, build_world, for_trial, run_trial
+from citysim.evidence.trials.run import (
+    PROGRAM,
+    build_world,
+    check_entries,
+    for_trial,
+    run_trial,
+)
 from citysim.evidence.trials.schema import Outcome
 from citysim.evidence.trials.simulate import respondents, simulate_trial
 from citysim.evidence.trials.units import Units
@@ -263,6 +272,39 @@ def test_refused_before_anything_is_written(tmp_path, changes, word):
         run_trial(entry(**changes), [f"output_dir={tmp_path / 'none'}", "executor=serial"])
     assert word in str(caught.value)
     assert not (tmp_path / "none").exists()
+
+
+def armed(**arm):
+    return {"arms": {"control": {}, "treated": {"policies": ["directed_patrol"], **arm}}}
+
+
+@pytest.mark.parametrize("changes, key, closest", [
+    ({"city": "twon"}, "city", "town"),
+    (armed(policies=["directed_patrl"]), "arms.treated.policies", "directed_patrol"),
+    (armed(set={"directed_patrl.dose": 1}), "arms.treated.set", "directed_patrol"),
+    (armed(set={"directed_patrol.dose": -1}), "arms.treated", None),
+    ({"outcomes": {"crime": {"offences": ["assault", "robery"]}}}, "outcomes.crime.offences",
+     "robbery"),
+    ({"set": {"model.offendng.rate": 1}}, "set", "model.offending"),
+    ({"timing": {"baseline": 3, "days": 4, "start_date": "2024-13-01"}}, "timing.start_date",
+     None)])
+def test_an_entry_that_names_what_is_not_there_is_refused_by_file_and_key(changes, key, closest):
+    with pytest.raises(InputError) as caught:
+        check_entries([entry(), entry(**changes)])
+    assert f"made_up.yaml, {key}" in caught.value.where
+    assert caught.value.closest == closest
+
+
+def test_the_board_refuses_such_an_entry_before_its_year_runs(tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(shipped_config_dir(), tmp_path / "configs")
+    file = folder / "evidence" / "trials" / "made_up.yaml"
+    file.write_text(yaml.safe_dump(ENTRY | {"outcomes": {"crime": {"offences": "robery"}}}))
+    monkeypatch.setattr("citysim.evidence.board.run.run_year", None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["evidence", "--trial", "made_up", "--config-path", str(folder)]) == 2
+    told = capsys.readouterr()
+    assert f"{file}, outcomes.crime.offences" in told.err and told.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["configs"]
 
 
 def test_people_cannot_be_given_a_policy_of_places(world):

@@ -95,6 +95,7 @@ def test_no_effect_of_a_study_reaches_the_model():
     ("published.0.arm", "lights", "did you mean 'light'"),
     ("published.0.scope", "ring_1", "units, city"),
     ("published.0.agreement", "direction", "goes with a direction"),
+    ("rings", [200, 100], "outwards"),
     ("lable", "x", "did you mean 'label'"),
 ])
 def test_refusals_name_file_and_key(path, value, word):

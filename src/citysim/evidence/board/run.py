@@ -17,7 +17,7 @@ from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trials
 from citysim.evidence.trials.pool import verdicts
-from citysim.evidence.trials.run import run_trial
+from citysim.evidence.trials.run import check_entries, run_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.verdicts import evaluate
 from citysim.study.design import code_hash
@@ -107,6 +107,7 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
     plan, folder = load_depth(depth, config_path), Path(output_dir) / depth
     facts, reasons, fresh = load_facts(config_path), load_reasons(config_path), not folder.exists()
     trials = {name: plan.cut(t) for name, t in _chosen(load_trials(config_path), only).items()}
+    check_entries(trials.values(), overrides, config_path)
     words = [f"city={plan.year.city}", f"seeds={plan.year.seeds}", *overrides,
              f"output_dir={folder / f'year_{plan.year.city}'}"]
     settings, others = year_settings(words, config_path), _other_cities(plan, trials)
@@ -158,7 +159,8 @@ def _run_trials(board: Board, folder: Path, overrides, config_path, watch: Watch
             with watch(trial.label) as told:
                 result = run_trial(trial, words, config_path, told)
         except InputError as error:  # one trial that cannot run must not hide the others
-            board.problems.append(f"{name}: {error.message}")
+            place = f" (in {error.where})" if error.where else ""
+            board.problems.append(f"{name}: {error.message}{place}")
             continue
         failed = len(result.failed)
         if failed:

@@ -51,7 +51,7 @@ def handed_out(trial: Trial, arm_of: np.ndarray, units: Units, policies: Mapping
             rows = None if trial.units.kind == WHOLE_CITY else \
                 np.concatenate([units.rows[u] for u in members])
             for policy in arm.policies:
-                content = _content(policy, arm, policies, trial)
+                content = content_of(policy, arm, policies, trial)
                 begin = window * length
                 end = begin + length if begin + length < trial.evaluated else None
                 _set_days(content, begin, end)
@@ -62,7 +62,8 @@ def handed_out(trial: Trial, arm_of: np.ndarray, units: Units, policies: Mapping
     return found
 
 
-def _content(policy: str, arm: Arm, policies: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+def content_of(policy: str, arm: Arm, policies: Mapping[str, Any], trial: Trial
+               ) -> dict[str, Any]:
     """A policy's content at the arm's dose, with what the arm changes in it."""
     content = plain(policies[policy])
     content["dose"] = arm.dose * content.get("dose", 1.0)

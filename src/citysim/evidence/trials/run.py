@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citysim.config.compose import compose_study
-from citysim.config.errors import InputError
+from citysim.config.errors import InputError, closest_match
+from citysim.config.lookup import find_config_dir, options
 from citysim.config.settings import Settings
-from citysim.evidence.trials.entries import parse_trial
+from citysim.evidence.trials.entries import FOLDER, parse_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.trials.simulate import PART
 from citysim.study.check import check_inputs
@@ -69,6 +71,74 @@ def run_trial(trial: Trial, overrides: Sequence[str] = (),
               progress: Callable | None = None) -> StudyResult:
     """Run every seed of a trial that is not there yet; ``summary`` holds the pooled effects."""
     return run_study(settings_of(trial, overrides, config_path), progress, PROGRAM)
+
+
+# --- what entries name of the configuration
+
+
+def check_entries(trials: Iterable[Trial], overrides: Sequence[str] = (),
+                  config_path: str | Path | None = None) -> None:
+    """Refuse what entries name and the configuration does not have, before anything runs.
+
+    Each city is composed once, with the policies of all of its trials. How many units a city
+    has is known only when it is built.
+
+    Raises
+    ------
+    InputError
+        For cities, policies, offences and parameters, with the entry's file and key.
+    """
+    folder, trials = find_config_dir(config_path), list(trials)
+    cities, policies = options(folder, "city"), options(folder, "policy")
+    for trial in trials:
+        where = folder / FOLDER / f"{trial.id}.yaml"
+        _refuse_unknown("city", trial.city, cities, f"{where}, city")
+        for name, arm in trial.arms.items():
+            for policy in arm.policies:
+                _refuse_unknown("policy", policy, policies, f"{where}, arms.{name}.policies")
+    for city in dict.fromkeys(trial.city for trial in trials):
+        mine = [trial for trial in trials if trial.city == city]
+        names = ",".join(dict.fromkeys(name for trial in mine for name in trial.policies))
+        settings = compose_study([f"city={city}", f"policy=[{names}]", *overrides], config_path)
+        for trial in mine:
+            _check_entry(trial, settings, f"{folder / FOLDER / trial.id}.yaml")
+
+
+def _check_entry(trial: Trial, settings: Settings, where: str) -> None:
+    from citysim.evidence.trials.arms import content_of
+    from citysim.policies.policy import parse_policy
+
+    with _blaming(f"{where}, timing.start_date"):
+        settings.replace({"start_date": trial.timing.start_date})
+    with _blaming(f"{where}, set"):
+        for_trial(settings, trial)
+    known = ("all", "all_but_vandalism", *settings.offences)
+    for name, outcome in trial.outcomes.items():
+        for word in [outcome.offences] if isinstance(outcome.offences, str) else outcome.offences:
+            _refuse_unknown("offence", word, known, f"{where}, outcomes.{name}.offences")
+    for name, arm in trial.arms.items():
+        for path in arm.set:
+            _refuse_unknown("policy of the arm", path.partition(".")[0], arm.policies,
+                            f"{where}, arms.{name}.set.{path}")
+        for policy in arm.policies:
+            with _blaming(f"{where}, arms.{name}"):
+                parse_policy(policy, content_of(policy, arm, settings.policies, trial))
+
+
+def _refuse_unknown(kind: str, word: str, known: Sequence[str], where: str) -> None:
+    if word not in known:
+        raise InputError(f"unknown {kind} '{word}'", where=where, allowed=known,
+                         closest=closest_match(word, known))
+
+
+@contextmanager
+def _blaming(where: str) -> Iterator[None]:
+    """Complaints about settings as complaints about the entry that gave them."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.message, where=f"{where} ({error.where})", allowed=error.allowed,
+                         closest=error.closest) from None
 
 
 # --- what the study machinery calls

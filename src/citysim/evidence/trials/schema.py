@@ -249,6 +249,13 @@ class Trial(Strict):
     seeds: Annotated[int, Field(ge=1)] = 8
     quick: Quick = Quick()
 
+    @field_validator("rings")
+    @classmethod
+    def _outwards(cls, value):
+        if value != sorted(set(value)):
+            raise ValueError("rings go outwards: each ends farther out than the one before")
+        return value
+
     def quickened(self) -> Trial:
         """The same trial cut down to what ``quick`` allows; its results are rougher."""
         most, now = self.quick, self.timing
