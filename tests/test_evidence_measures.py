@@ -239,6 +239,14 @@ def test_hours_past_midnight_and_the_busiest():
     assert found.more["profile"] == pytest.approx(np.array([1, 1, 1, 0, 0, 3, 0]) / 6)
 
 
+def test_hours_outdoors_leave_out_what_happened_in_venues():
+    hours = {"hour": [22, 23, 1, 12]}
+    data = city([0] * 4, in_venue=[True, False, True, False], **hours)
+    assert value("hours_share", data) == pytest.approx(3 / 4)
+    assert value("hours_share", data, outdoors=True) == pytest.approx(1 / 2)
+    assert value("hours_share", city([0] * 4, **hours), outdoors=True) == pytest.approx(3 / 4)
+
+
 def test_rates_and_reporting():
     data = city([0] * 4, offence=["a", "a", "a", "b"], reported=[True, True, False, False],
                 recorded=[True, False, False, False], residents=2000, days=73.0)

@@ -8,6 +8,7 @@ from scipy import stats
 from citysim.kernels import people, places, random, streams
 from citysim.kernels.events import (
     CULPRIT,
+    IN_VENUE,
     OFFENCE,
     OFFENDER,
     PLACE,
@@ -91,6 +92,7 @@ def test_both_parties_of_an_assault_are_of_its_setting(hour, inside):
         for seed in range(5):
             for e in find(m, [(place, o, -1)], seed):
                 assert {e[CULPRIT], e[VICTIM]} <= (guests if inside else others)
+                assert e[IN_VENUE] == inside
                 checked += 1
     assert checked > 30
 

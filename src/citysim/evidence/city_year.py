@@ -198,7 +198,8 @@ def _crimes(events: pd.DataFrame, world: World, settings: Settings) -> Crimes:
         events["offender"].to_numpy(np.int64), victim,
         np.where(victim >= 0, households[np.maximum(victim, 0)], -1),
         events["reported"].to_numpy(bool), events["recorded"].to_numpy(bool),
-        cleared=events["cleared"].to_numpy(bool))
+        cleared=events["cleared"].to_numpy(bool),
+        in_venue=events["in_venue"].to_numpy(bool))
 
 
 def _people(world: World, settings: Settings, minds: pd.DataFrame | None) -> People:

@@ -48,6 +48,8 @@ class Crimes:
         Whether the offender acted with others.
     cleared
         Whether the police found who did it.
+    in_venue
+        Whether it happened among the guests of a venue, indoors.
     """
 
     place: np.ndarray
@@ -64,6 +66,7 @@ class Crimes:
     recorded: np.ndarray | None = None
     together: np.ndarray | None = None
     cleared: np.ndarray | None = None
+    in_venue: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.place)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from citysim.kernels.events import CULPRIT, OFFENCE, OFFENDER, PLACE, VICTIM
+from citysim.kernels.events import CULPRIT, IN_VENUE, OFFENCE, OFFENDER, PLACE, VICTIM
 from citysim.kernels.jit import kernel
 from citysim.kernels.offending import FORGOTTEN, N_MEMORY
 from citysim.kernels.people import DAY, FIELD_BITS, FIELD_MASK, FLOW, OUT, in_settings
@@ -324,6 +324,7 @@ def find_victim(event, chance, form, female, exposure, day_outdoors, household_d
     if event[OFFENDER] >= 0:
         culprit = np.int64(offender_person[event[OFFENDER]])
     inside = f == FRICTION and uniform2(key_culprit, s, _SETTING + o) < indoors[s]
+    event[IN_VENUE] = np.int32(inside)
     if f == FRICTION and culprit < 0:
         culprit = somebody(s, f, inside, o, exposure.female_assailant, -1, (np.int64(-1), 1.0),
                            key_culprit, lasting, 0.0, exposure, day_outdoors, guests, place_rows,

@@ -12,9 +12,15 @@ NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 @measure("share of crimes", needs=("hour",))
-def hours_share(data, start=22, end=4, offences="all") -> Reading:
-    """Share of crimes from one hour of the day up to another, past midnight if it comes earlier."""
-    hour = data.select(offences).hour
+def hours_share(data, start=22, end=4, offences="all", outdoors=False) -> Reading:
+    """Share of crimes from one hour of the day up to another, past midnight if it comes earlier.
+
+    ``outdoors`` leaves out what is known to have happened among the guests of a venue.
+    """
+    crimes = data.select(offences)
+    if outdoors and crimes.in_venue is not None:
+        crimes = crimes.where(~crimes.in_venue)
+    hour = crimes.hour
     if not len(hour):
         raise NotMeasurable("no crime of this kind")
     inside = (hour - start) % DAY < (end - start) % DAY
