@@ -78,7 +78,8 @@ def plain_move(model):
             p.intoxication[r] = int(level + 0.5)
             drunk = np.array([level, 0] if guest > 0 else [0, level]) / 255
             heat = float(p.aggression[r]) * (0.12 * np.array([guest, 1 - guest]) + drunk)
-            seen["friction"][s] += (np.append(heat, guest) * SCALE).astype(int)
+            heat = np.array([0.7 * heat[0], heat[1] + 0.3 * heat[0]])  # a guest's time outdoors
+            seen["friction"][s] += (np.append(heat, 0.7 * guest) * SCALE).astype(int)
         there = here if p.status[r] else wanted(model, r, model.pull, decay)
         if there is None:
             seen["unsure"].add(r)
@@ -204,25 +205,27 @@ def drink_once(usual, drink=100.0, guests=1.0, times=1, drunk=0):
         np.tile(np.array([18, 17, 40, 17], np.uint8), times), taken,
         np.tile(np.array([0, 0, 0.5, 0.5], np.float32), times), np.full(n, 2, np.float32),
         np.full((1, 6), guests, np.float32), np.full(1, drink, np.float32),
-        people.Thirst(np.float32(usual), 18), 0.25, friction)
+        people.Thirst(np.float32(usual), 18), 0.3, 0.25, friction)
     return taken, friction[0] / SCALE
 
 
 def test_adults_drink_a_little_and_those_who_use_more():
     taken, friction = drink_once(0.2)
     np.testing.assert_array_equal(taken, [20, 0, 60, 50])  # 100 (.2 + .8 substance), 100 substance
-    assert friction == pytest.approx([2 * (4 * 0.25 + 130 / 255), 0, 4], abs=1e-3)
+    heat = 2 * (4 * 0.25 + 130 / 255)
+    assert friction == pytest.approx([0.7 * heat, 0.3 * heat, 0.7 * 4], abs=1e-3)
     np.testing.assert_array_equal(drink_once(0.0)[0], [0, 0, 50, 50])
     np.testing.assert_array_equal(drink_once(0.2, drink=0.0)[0], 0)
     assert drink_once(1.0, drink=250.0)[0][0] == 250
 
 
-def test_guests_are_inside_and_others_outside():
+def test_guests_are_inside_but_for_their_time_outdoors_and_others_outside():
     """Three in ten came for the bar, so that they drink 30 of what would be 100 as a mean."""
     taken, friction = drink_once(0.2, guests=0.3)
     np.testing.assert_array_equal(taken, [6, 0, 18, 15])
+    guests = 2 * (0.3 * 4 * 0.25 + 39 / 255)
     assert friction == pytest.approx(
-        [2 * (0.3 * 4 * 0.25 + 39 / 255), 2 * 0.7 * 4 * 0.25, 4 * 0.3], abs=1e-3)
+        [0.7 * guests, 2 * 0.7 * 4 * 0.25 + 0.3 * guests, 0.7 * 4 * 0.3], abs=1e-3)
 
 
 def test_where_no_venue_is_open_all_friction_is_outside():
@@ -237,7 +240,8 @@ def test_more_people_for_something_else_leave_friction_among_guests(times):
     _, after = drink_once(0.2, guests=1.0 / times, times=times)
     assert after[[people.INSIDE, people.GUESTS]] == pytest.approx(
         before[[people.INSIDE, people.GUESTS]], rel=1e-4)
-    assert after[people.OUTSIDE] == pytest.approx(4 * (times - 1) * 2 * 0.25, rel=1e-3)
+    assert after[people.OUTSIDE] - before[people.OUTSIDE] == pytest.approx(
+        4 * (times - 1) * 2 * 0.25, rel=1e-3)
 
 
 def test_people_in_detention_neither_move_nor_drink(evening):

@@ -24,7 +24,7 @@ FIELD_MASK = (1 << FIELD_BITS) - 1
 HOME, DAY, OUT, OUT_WOMEN, OUT_YOUNG, EMPTY = 0, 1, 2, 3, 4, 5
 N_STOCKS = 6
 # Columns of friction (int64, in 1/FRICTION_SCALE): that among guests of venues, that of all others
-# on the street, and how many guests there are.
+# on the street, and how many guests are inside at once.
 INSIDE, OUTSIDE, GUESTS = 0, 1, 2
 N_FRICTION = 3
 # Fixed-point scales.
@@ -84,21 +84,24 @@ def sort_by_activity(lo, hi, doing, timetable, shift, status, at, anchors, free,
 
 
 @kernel
-def in_settings(share, sober_friction, drunk):
+def in_settings(share, outdoors, sober_friction, drunk):
     """Friction inside venues and outside, per unit of aggression, of who is a guest by ``share``.
 
     What people do follows the setting they are in, not the address (Barker 1968). Who is a guest
     is never drawn: sober, everybody counts in both settings by their chances. Where venues are
-    open, intoxication (``drunk``, 0 to 1) is that of their guests; where none is, it is outside.
+    open, intoxication (``drunk``, 0 to 1) is that of their guests, who are outside for the share
+    ``outdoors`` of their time; where none is, it is outside.
     """
     if share > 0.0:
-        return share * sober_friction + drunk, (1.0 - share) * sober_friction
+        guest = share * sober_friction + drunk
+        return ((1.0 - outdoors) * guest,
+                (1.0 - share) * sober_friction + outdoors * guest)
     return 0.0, sober_friction + drunk
 
 
 @kernel
 def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, aggression, guests,
-                     drink, taste, sober_friction, friction):
+                     drink, taste, outdoors, sober_friction, friction):
     """The ``n`` people listed in ``out`` drink as far as they are guests, and bring their friction.
 
     An adult guest takes the share ``taste.usual`` of what the heaviest drinker takes, more with
@@ -116,11 +119,11 @@ def drink_and_jostle(n, out, at, anchors, group, age, intoxication, substance, a
         level = min(intoxication[r] + drink[s] * share * thirst, np.float32(255.0))
         # Rounded, not cut off: what an hour adds is often a few units only.
         intoxication[r] = np.uint8(level + np.float32(0.5))
-        inside, outside = in_settings(share, sober_friction, level / 255.0)
+        inside, outside = in_settings(share, outdoors, sober_friction, level / 255.0)
         friction[s, OUTSIDE] += np.int64(aggression[r] * outside * FRICTION_SCALE)
         if share > 0.0:
             friction[s, INSIDE] += np.int64(aggression[r] * inside * FRICTION_SCALE)
-            friction[s, GUESTS] += np.int64(share * FRICTION_SCALE)
+            friction[s, GUESTS] += np.int64(share * (1.0 - outdoors) * FRICTION_SCALE)
 
 
 @kernel
@@ -240,10 +243,10 @@ def walk(n, walks, by, dark, at, anchors, routes, household, at_home, group, sen
 
 
 @kernel
-def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, status, at,
-                anchors, minutes, modes, hops, route, routes, household, at_home, group, age,
-                caution, sensitivity, fear, intoxication, substance, aggression, pull, decay, stay,
-                guests, drink, sober_friction, sober, rise, fall, marks, seconds, step_seconds,
+def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, status, at, anchors,
+                minutes, modes, hops, route, routes, household, at_home, group, age, caution,
+                sensitivity, fear, intoxication, substance, aggression, pull, decay, stay, guests,
+                drink, outdoors, sober_friction, sober, rise, fall, marks, seconds, step_seconds,
                 place_rows, stock, friction, moved, trips):
     """One step of people ``lo`` to ``hi - 1``, block by block.
 
@@ -265,7 +268,7 @@ def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, st
         Inertia of a stay, multiplies the weight of the present place.
     guests
         float32 (places, 6): share of each group that is a guest of a venue at the place now.
-    drink, sober_friction, sober
+    drink, outdoors, sober_friction, sober
         Intoxication gained per step by guests who drink most (float32 (places), in 1/255),
         friction of the sober, and the share of intoxication kept on coming home.
     rise, fall
@@ -291,7 +294,7 @@ def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, st
         n_free, n_out, n = sort_by_activity(start, stop, doing, timetable, shift, status, at,
                                             anchors, free, out, person, destination)
         drink_and_jostle(n_out, out, at, anchors, group, age, intoxication, substance,
-                         aggression, guests, drink, taste, sober_friction, friction)
+                         aggression, guests, drink, taste, outdoors, sober_friction, friction)
         n = choose(n_free, free, key, dark, at, anchors, minutes, modes, group, caution, pull,
                    decay, stay, n, person, destination)
         n_home, n_out = start_walks(n, person, destination, at, hops, route, routes, moved,

@@ -94,11 +94,12 @@ def heat(r, here, s, inside, female, exposure, day_outdoors, guests, group, into
          aggression):
     """Friction of a setting that person ``r`` brings at place ``s``, there by anchor ``here``.
 
-    Outside by the time outdoors; inside are guests alone, all of the time. Women have the weight
+    Inside are guests alone, outside everybody by the time outdoors. Women have the weight
     ``female``.
     """
     share = guests[s, group[r]] if here >= 2 else np.float32(0.0)
-    indoors, outdoors = in_settings(share, exposure.sober_friction, intoxication[r] / 255.0)
+    indoors, outdoors = in_settings(share, exposure.outdoors, exposure.sober_friction,
+                                    intoxication[r] / 255.0)
     w = indoors if inside else outdoors * (exposure.outdoors if here >= 2 else day_outdoors[s])
     if group[r] >= 3:
         w *= female

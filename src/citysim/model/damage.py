@@ -3,7 +3,8 @@
 Vandals damage what stands there: vehicles most of all, dwellings, shops and venues, and what
 belongs to the street itself. Each kind has its share of all acts in the city, and a street its
 part of each kind, so that a street lined with parked cars has more of it than a bare one of the
-same length, and every household runs the risk of what it owns.
+same length. Households own their dwellings and as many vehicles as dwellings have on the mean of
+the city; what else is parked there belongs to somebody from elsewhere.
 """
 
 import numpy as np
@@ -28,8 +29,8 @@ def breakable(places, stretch: np.ndarray, opportunity) -> tuple[np.ndarray, np.
     -------
     float32 (places), float32 (places)
         The amount, in usual lengths of an average street, so that its mean is that of
-        ``stretch``; and the share, 0 to 1, of vehicles and dwellings in it. The share of a kind
-        of which the city has none falls to the street.
+        ``stretch``; and the share, 0 to 1, that households of the place own. The share of a
+        kind of which the city has none falls to the street.
 
     Raises
     ------
@@ -43,15 +44,18 @@ def breakable(places, stretch: np.ndarray, opportunity) -> tuple[np.ndarray, np.
                          where="model.opportunity.damage_vehicles, damage_dwellings, "
                                "damage_premises", allowed="at most 1 in all")
     length = np.asarray(stretch, np.float64)
-    owned, other, left = np.zeros(len(length)), np.zeros(len(length)), 1.0
-    stocks = ((places.vehicles, owned), (places.dwellings, owned),
-              (places.shops + places.venues, other))
-    for share, (stock, to) in zip(given, stocks, strict=True):
-        total = float(np.sum(stock))
-        if total > 0:
-            to += share * stock / total
+    vehicles, dwellings, premises = (
+        np.asarray(stock, np.float64) for stock in
+        (places.vehicles, places.dwellings, places.shops + places.venues))
+    per_dwelling = vehicles.sum() / dwellings.sum() if dwellings.any() else 0.0
+    of_households = np.minimum(vehicles, per_dwelling * dwellings)
+    owned, amount, left = np.zeros(len(length)), np.zeros(len(length)), 1.0
+    for share, stock, mine in zip(given, (vehicles, dwellings, premises),
+                                  (of_households, dwellings, 0.0 * premises), strict=True):
+        if stock.any():
+            amount += share * stock / stock.sum()
+            owned += share * mine / stock.sum()
             left -= share
-    other += left * length / length.sum()
-    amount = owned + other
+    amount += left * length / length.sum()
     part = np.divide(owned, amount, out=np.zeros(len(length)), where=amount > 0)
     return (amount * length.sum()).astype(np.float32), part.astype(np.float32)

@@ -70,7 +70,8 @@ def move(m) -> None:
               p.timetable, p["shift"], p.status, p.at, p.anchors, p.minutes, p.modes, p.hops,
               p.route, m.population.routes, p.household, m.households.at_home, p.group, p.age,
               p.caution, p.sensitivity, p.fear, p.intoxication, p.substance, p.aggression, m.pull,
-              decay, m.stay, m.guests, m.drink, m.settings.model.night.sober_friction,
+              decay, m.stay, m.guests, m.drink, m.settings.model.guardianship.outdoors,
+              m.settings.model.night.sober_friction,
               np.float32(m.settings.model.night.sober),
               np.float32(mover.enabled * mover.rise), np.float32(mover.enabled * mover.fall),
               m.marks, m.seconds, m.calendar.step_hours * 3600.0)
