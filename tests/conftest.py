@@ -1,4 +1,4 @@
-"""What the tests of the model share: a small town, built once, and models of it."""
+"""What tests share: a small town, built once, and models of it; the stub's configuration."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from citysim import CityModel, compose
 from citysim.model import phases
 from citysim.model.world import build_world
+from study_stub import write_configs
 
 numba.get_num_threads()  # starts the threads now, before a test can change what is asked for
 
@@ -114,3 +115,30 @@ def hour(evening):
     evening.recorder.n_events = evening.first_event = 0
     evening.recorder.events[:] = 0
     return evening
+
+
+# --- the stand-in for the model
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The stub's configuration files."""
+    return write_configs(tmp_path_factory.mktemp("configs"))
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """Where the stand-in leaves a trace of every call."""
+    path = tmp_path / "trace"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder beside a stub configuration that counts as the shipped one."""
+    configs = write_configs(tmp_path / "stub")
+    monkeypatch.setattr("citysim.config.compose.shipped_config_dir", lambda: configs)
+    monkeypatch.setattr("citysim.config.lookup.shipped_config_dir", lambda: configs)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"

@@ -7,18 +7,7 @@ import pytest
 
 import citysim
 from citysim.cli.main import main
-from study_stub import PROGRAM, write_configs
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working folder beside a stub configuration that counts as the shipped one."""
-    configs = write_configs(tmp_path / "stub")
-    monkeypatch.setattr("citysim.config.compose.shipped_config_dir", lambda: configs)
-    monkeypatch.setattr("citysim.config.lookup.shipped_config_dir", lambda: configs)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
+from study_stub import PROGRAM
 
 
 def test_run_is_the_default_and_ends_with_where_things_are(here, capsys):

@@ -12,11 +12,6 @@ from study_stub import write_configs
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
-
-
-@pytest.fixture(scope="module")
 def settings(folder):
     return compose_study([], folder, folder)
 

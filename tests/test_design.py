@@ -24,7 +24,6 @@ from citysim.study.design import (
 )
 from citysim.study.factors import Factor, factors_of
 from citysim.study.manifest import manifest_of
-from study_stub import write_configs
 
 ROOT = Path(__file__).parents[1]
 AMOUNT, SATURATION = "policies.lamps.measures.0.amount", "model.guardianship.saturation"
@@ -33,11 +32,6 @@ DOSES = f"levers={{{AMOUNT}:[0.1,0.2,0.5]}}"
 DOSE_RANGE = f"levers={{{AMOUNT}:{{low:0.1,high:0.5}}}}"
 WATCHED = f"uncertainties={{{SATURATION}:{{low:0.3,high:3}}}}"
 ALONE = "scenarios={no_action:{},a:{policies:[lamps]},b:{policies:[beats]}}"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ import pytest
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
 from citysim.study.design import runs_of, scenarios_of
-from study_stub import write_configs
 
 AMOUNT, SATURATION = "policies.lamps.measures.0.amount", "model.guardianship.saturation"
 SHAPE, DECAY = "model.guardianship.shape", "model.guardianship.decay"
 DOSES = f"levers={{{AMOUNT}:[0.1,0.2,0.5]}}"
 DOSE_RANGE = f"levers={{{AMOUNT}:{{low:0.1,high:0.5}}}}"
 WATCHED = f"uncertainties={{{SATURATION}:{{low:0.3,high:3}}}}"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
 
 
 @pytest.fixture

@@ -11,12 +11,7 @@ from citysim.study.design import runs_of
 from citysim.study.manifest import manifest_of, processor_model
 from citysim.study.run import run_study
 from citysim.study.store import Store
-from study_stub import PROGRAM, compose, write_configs
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
+from study_stub import PROGRAM, compose
 
 
 def test_the_command_in_the_manifest_makes_the_same_study(folder, tmp_path):

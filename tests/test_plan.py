@@ -13,27 +13,11 @@ from citysim.study.design import runs_of
 from citysim.study.estimate import estimate
 from citysim.study.run import run_study
 from citysim.study.store import Store
-from study_stub import PROGRAM, compose, write_configs
+from study_stub import PROGRAM, compose
 
 AMOUNT, SATURATION = "policies.lamps.measures.0.amount", "model.guardianship.saturation"
 START, A_DAY = 0.1, 0.02  # seconds of the slow stand-in: each run, and each of its days
 SLOW = replace(PROGRAM, simulate="test_plan:slow")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working folder beside a stub configuration that counts as the shipped one."""
-    configs = write_configs(tmp_path / "stub")
-    monkeypatch.setattr("citysim.config.compose.shipped_config_dir", lambda: configs)
-    monkeypatch.setattr("citysim.config.lookup.shipped_config_dir", lambda: configs)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
 
 
 def slow(settings, scenario, seed, world):

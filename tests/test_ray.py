@@ -22,17 +22,11 @@ from study_stub import (
     processes,
     start_driver,
     wait_for,
-    write_configs,
 )
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None,
                                reason="the extra 'ray' is not installed")
 TESTS = str(Path(__file__).parent)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
 
 
 @pytest.fixture

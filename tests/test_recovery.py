@@ -24,16 +24,10 @@ from study_stub import (
     processes,
     start_driver,
     wait_for,
-    write_configs,
 )
 
 TESTS = Path(__file__).parent
 ALL = {(name, seed) for name in ("no_action", "lamps", "beats", "together") for seed in (1, 2)}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
 
 
 @pytest.fixture

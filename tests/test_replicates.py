@@ -18,21 +18,9 @@ from citysim.study.check import check_inputs
 from citysim.study.replicates import more_seeds
 from citysim.study.run import run_study
 from citysim.study.store import Store
-from study_stub import PROGRAM, calls, compose, write_configs
+from study_stub import PROGRAM, calls, compose
 
 TESTS = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
-
-
-@pytest.fixture
-def trace(tmp_path):
-    path = tmp_path / "trace"
-    path.mkdir()
-    return path
 
 
 def test_seeds_are_added_until_the_contrast_is_narrow(folder, tmp_path, trace):

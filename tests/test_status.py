@@ -7,12 +7,7 @@ from citysim.cli.main import main
 from citysim.study.run import run_study
 from citysim.study.status import read_status
 from citysim.study.store import Store
-from study_stub import PROGRAM, compose, write_configs
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
+from study_stub import PROGRAM, compose
 
 
 def stamps(out):

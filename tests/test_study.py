@@ -20,21 +20,9 @@ from citysim.study.program import Program
 from citysim.study.run import run_study
 from citysim.study.store import Store
 from citysim.study.worker import Setup
-from study_stub import PROGRAM, calls, compose, stillborn, write_configs
+from study_stub import PROGRAM, calls, compose, stillborn
 
 TESTS = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_configs(tmp_path_factory.mktemp("configs"))
-
-
-@pytest.fixture
-def trace(tmp_path):
-    path = tmp_path / "trace"
-    path.mkdir()
-    return path
 
 
 def test_scenarios_are_nothing_each_policy_and_all_together(folder):
