@@ -108,6 +108,13 @@ def test_bad_entries_are_refused(changes, word, closest):
         assert refusal.value.closest == closest
 
 
+def test_bands_are_lists_of_numbers():
+    bands = {"metres": [100, 200], "days": 7}
+    assert fact(measure="near_repeats", arguments=bands).parts[0].arguments == bands
+    with pytest.raises(InputError, match="'metres' cannot be"):
+        fact(measure="near_repeats", arguments={"metres": [100, "far"]})
+
+
 def test_parts_have_arguments_and_uses_of_their_own():
     found = fact(range=None, values={"a": 0.2, "b": [0.4, 0.6]}, parts={
         "a": {"arguments": {"share": 0.25}, "use": "context"}, "b": {"note": "wide"}})

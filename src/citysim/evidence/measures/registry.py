@@ -12,6 +12,7 @@ import math
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from citysim.config.errors import InputError, closest_match
@@ -154,8 +155,10 @@ def check_arguments(found: Measure, arguments: Mapping[str, Any], where: str | N
             raise InputError(f"the measure '{found.name}' takes no argument '{name}'",
                              where=where, allowed=list(known) or "no arguments",
                              closest=closest_match(name, known))
-        if _is_number(known[name]) and not (_is_number(arguments[name]) and arguments[name] >= 0):
-            raise InputError(f"the argument '{name}' cannot be {arguments[name]!r}", where=where,
+        given = arguments[name]
+        several = given if isinstance(given, list | tuple) and given else [given]  # bands
+        if _is_number(known[name]) and not all(_is_number(v) and v >= 0 for v in several):
+            raise InputError(f"the argument '{name}' cannot be {given!r}", where=where,
                              allowed=f"a number from 0 on, such as {known[name]}")
     missing = [n for n, default in known.items()
                if default is inspect.Parameter.empty and n not in arguments]
@@ -165,7 +168,7 @@ def check_arguments(found: Measure, arguments: Mapping[str, Any], where: str | N
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def take(name: str, data: CityData | list[CityData], arguments: Mapping[str, Any] | None = None
