@@ -115,6 +115,11 @@ def test_bands_are_lists_of_numbers():
         fact(measure="near_repeats", arguments={"metres": [100, "far"]})
 
 
+def test_what_is_true_or_false_is_no_word():
+    with pytest.raises(InputError, match="'outdoors' cannot be 'no'"):
+        fact(measure="hours_share", arguments={"outdoors": "no"})
+
+
 def test_parts_have_arguments_and_uses_of_their_own():
     found = fact(range=None, values={"a": 0.2, "b": [0.4, 0.6]}, parts={
         "a": {"arguments": {"share": 0.25}, "use": "context"}, "b": {"note": "wide"}})

@@ -142,7 +142,7 @@ def check_arguments(found: Measure, arguments: Mapping[str, Any], where: str | N
     """Refuse arguments that the measure does not take, and those it must be given.
 
     Where a measure's own value is a number, so must be one that is given; all of them are sizes,
-    shares or hours, none below 0.
+    shares or hours, none below 0. Where it is true or false, nothing else will do.
 
     Raises
     ------
@@ -160,6 +160,9 @@ def check_arguments(found: Measure, arguments: Mapping[str, Any], where: str | N
         if _is_number(known[name]) and not all(_is_number(v) and v >= 0 for v in several):
             raise InputError(f"the argument '{name}' cannot be {given!r}", where=where,
                              allowed=f"a number from 0 on, such as {known[name]}")
+        if isinstance(known[name], bool) and not isinstance(given, bool):
+            raise InputError(f"the argument '{name}' cannot be {given!r}", where=where,
+                             allowed=["true", "false"])
     missing = [n for n, default in known.items()
                if default is inspect.Parameter.empty and n not in arguments]
     if missing:
