@@ -85,6 +85,7 @@ def check_near_repeat(m, on):
 def check_deterrence(m, on):
     """Patrols still go out, but nobody reckons with them."""
     assert m.recorder.patrol.sum() > 0 and m.constants.watch.certainty_patrol == 0
+    phases.observe_places(m)  # after the last step's damage
     before = m.places.certainty.copy()
     m.places.deterrence = 1
     phases.observe_places(m)
