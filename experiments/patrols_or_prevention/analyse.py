@@ -43,7 +43,7 @@ def main(folder: Path, out: Path) -> None:
                         course.assign(period_days=QUARTER)])
     answer = answer[answer["split"].notna() & (answer["scenario"] != answer["baseline"])]
     told = answer.drop(columns=["better", "scenario", "futures", "p_holm", "q_value"])
-    told.dropna(axis="columns", how="all").to_csv(
+    told.replace("", pd.NA).dropna(axis="columns", how="all").to_csv(
         out / "answer.csv", index=False, float_format="%.6g")
     _tell("no action", years)
     _tell(PATROLS, against)
