@@ -82,8 +82,9 @@ def _tell_crossing(found: pd.DataFrame, split: pd.Series) -> None:
         rows = rows.sort_values("period")
         lasting = (rows["diff"] < 0)[::-1].cummin()[::-1]
         sure = (rows["diff_hi90"] < 0)[::-1].cummin()[::-1]
-        first, surely = (rows["period"][flags].min() for flags in (lasting, sure))
-        print(f"  {split.get(name)}: {first:.0f} (shown by the intervals: {surely:.0f})")
+        first, surely = (f"{rows['period'][flags].min():.0f}" if flags.any() else "never"
+                         for flags in (lasting, sure))
+        print(f"  {split.get(name)}: {first} (shown by the intervals: {surely})")
 
 
 def _figure(course: pd.DataFrame):
