@@ -269,8 +269,9 @@ def move_people(lo, hi, hour, key, dark, taste, timetables, timetable, shift, st
     guests
         float32 (places, 6): share of each group that is a guest of a venue at the place now.
     drink, outdoors, sober_friction, sober
-        Intoxication gained per step by guests who drink most (float32 (places), in 1/255),
-        friction of the sober, and the share of intoxication kept on coming home.
+        Intoxication gained per step by guests who drink most (float32 (places), in 1/255), share
+        of a visit spent outdoors, friction of the sober, and the share of intoxication kept on
+        coming home.
     rise, fall
         Shares by which fear moves towards what a trip showed, upwards and downwards.
     place_rows, stock, friction
