@@ -96,6 +96,23 @@ def test_parameters_move_what_they_name():
     assert late.closing_hour.max() == 28 and base.closing_hour.max() == 26
 
 
+def test_premises_differ_in_size_and_their_totals_stay():
+    even, uneven = (build_city(mapping("turin_dora", economy__shop_spread=s,
+                                       economy__venue_spread=0.0)) for s in (0.0, 1.2))
+    for name in ("shops", "venues", "venue_space", "length", "disorder", "pupils"):
+        np.testing.assert_array_equal(even.places[name], uneven.places[name], name)
+    np.testing.assert_array_equal(even.places.shop_space, even.places.shops)
+    p = uneven.places
+    assert p.shop_space.sum() == pytest.approx(p.shops.sum(), rel=1e-4)
+    assert ((p.shop_space > 0) == (p.shops > 0)).all()
+    alone = np.log(p.shop_space[p.shops == 1])
+    assert alone.std() == pytest.approx(1.2, abs=4 * 1.2 / np.sqrt(2 * len(alone)))
+    big = p.shop_space > 4 * np.maximum(p.shops, 1)
+    assert big.any() and (p.jobs[big] > even.places.jobs[big]).all()
+    assert (p.vehicles[big] > even.places.vehicles[big]).all()
+    assert p.jobs.sum() == even.places.jobs.sum()
+
+
 def test_the_night_centre_gathers_venues():
     made = city("turin_dora")
     gap = np.hypot(made.places.x[:, None] - made.night_centres[:, 0],

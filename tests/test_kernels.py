@@ -125,8 +125,9 @@ def test_moving_agrees_with_a_plain_pass(when, request):
     before = model.people.fear.copy()
     phases.move(model)
     phases.places.pulls(0, len(plain.places), plain.hour, *(
-        plain.places[c] for c in ("closing_hour", "venues", "alcohol", "events", "services",
-                                  "green", "leisure", "shops", "lighting", "unease")),
+        plain.places[c] for c in ("closing_hour", "venue_space", "alcohol", "events",
+                                  "services", "green", "leisure", "shop_space", "lighting",
+                                  "unease")),
         plain.constants.tastes, plain.constants.sensitivity, plain.drink_rate,
         plain.settings.model.night.others_drink, plain.pull, plain.guests, plain.drink)
     seen = plain_move(plain)

@@ -406,6 +406,26 @@ def test_the_weakest_memory_gives_way():
     assert target[0, place[0].tolist().index(40)] == 90
 
 
+def test_a_return_finds_less_and_leaves_less_to_come_back_for():
+    """Places 0, 1 and 2 stand in a row; of four memories three are of burglary (1)."""
+    start, items = np.array([0, 1, 3, 4]), np.array([1, 0, 2, 1])
+    offence = np.array([[1, 1, 1, 2]], np.int16)
+
+    def left(place, what, taken, where=(0, 1, 2, 1), strength=(0.4, 0.8, 1.0, 1.0)):
+        memory = np.array([strength], np.float32)
+        share = offending.use_up(0, place, what, taken, np.array([where], np.int32), memory,
+                                 offence, start, items)
+        return share, memory[0].tolist()
+
+    share, memory = left(0, 1, 0.5)
+    assert share == pytest.approx(1 - 0.5 * 0.8), "the fresher of here and next door"
+    assert memory == pytest.approx([0.2, 0.4, 1.0, 1.0]), "two doors off and thefts stay"
+    assert left(1, 1, 1.0) == (0.0, [0.0, 0.0, 0.0, 1.0])
+    assert left(1, 1, 0.0) == (1.0, pytest.approx([0.4, 0.8, 1.0, 1.0]))
+    assert left(2, 3, 0.5)[0] == 1.0, "nothing of the kind is remembered"
+    assert left(0, 1, 0.5, where=(-1, -1, -1, -1))[0] == 1.0
+
+
 def test_a_success_draws_the_offender_back_and_next_door(hour):
     m = hour
     m.offenders.memory = 0

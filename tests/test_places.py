@@ -83,7 +83,7 @@ def plain_value(m, s, o):
         "empty_dwelling": lambda: (empty + t.occupied * (1 - m.hour.awake) * (homes - empty)) * (
             1 - m.settings.model.opportunity.rear_entry * p.rear_closed[s]),
         "vehicle": lambda: p.vehicles[s] * (1 + t.night_vehicle * (1 - p.light[s])),
-        "shop": lambda: p.shops[s] * m.hour.shops_open * n / (n + half),
+        "shop": lambda: p.shop_space[s] * m.hour.shops_open * n / (n + half),
         "lone_woman": lambda: long * (1 - math.exp(-12 * women)) * math.exp(-there / half),
         "neglect": lambda: (m.breakable[s]
                             * (1 + t.disorder_feed * p.disorder[s] / (p.disorder[s] + half))
@@ -137,10 +137,10 @@ def test_pulls_agree_with_plain_formulas(evening):
                                                  "events", "services")]) * r.offer
     night = 1 - h.daylight
     for s in range(len(p)):
-        venues = p.venues[s] * (h.clock < p.closing_hour[s])
+        venues = p.venue_space[s] * (h.clock < p.closing_hour[s])
         offer = np.array([
             math.sqrt(venues * p.alcohol[s]), math.sqrt(venues * (1 - p.alcohol[s])),
-            math.sqrt(p.shops[s]) * h.shops_open,
+            math.sqrt(p.shop_space[s]) * h.shops_open,
             (p.green[s] + p.greenery[s] + p.leisure[s]) * (1 - night * (1 - p.lighting[s])),
             math.sqrt(p.events[s] / 7), math.sqrt(p.services[s])])
         expected = offer @ tastes * np.exp(-night * np.array(r.sensitivity) * unease[s])
@@ -156,8 +156,8 @@ def test_pulls_agree_with_plain_formulas(evening):
 def drinking(m, **changes):
     """Pull and guests of all places this hour, with columns or the share of others changed."""
     p, others = m.places, changes.pop("others_drink", 0.0)
-    names = ("closing_hour", "venues", "alcohol", "events", "services", "green", "leisure",
-             "shops", "lighting", "unease")
+    names = ("closing_hour", "venue_space", "alcohol", "events", "services", "green", "leisure",
+             "shop_space", "lighting", "unease")
     pull, guests = np.full((2, len(p), 6), np.nan, np.float32)
     drink = np.full(len(p), np.nan, np.float32)
     places.pulls(0, len(p), m.hour, *(changes.get(n, p[n]) for n in names), m.constants.tastes,
@@ -176,7 +176,7 @@ def test_what_draws_others_neither_adds_nor_takes_drinking(evening):
     m.hour = m.hour._replace(shops_open=1.0)
     pull, guests = drinking(m)
     more, less = drinking(m, green=m.places.green + np.float32(0.6),
-                          shops=m.places.shops + np.uint16(4),
+                          shop_space=m.places.shop_space + np.float32(4),
                           events=m.places.events + np.float32(3),
                           services=m.places.services + np.uint16(2))
     bars = guests[:, 0] > 0
@@ -189,7 +189,7 @@ def test_guests_of_venues_drink_as_far_as_alcohol_leads(evening):
     m = evening
     phases.clock(m)
     nothing = np.zeros(len(m.places), np.float32)
-    alone = {n: nothing for n in ("events", "services", "green", "leisure", "shops")}
+    alone = {n: nothing for n in ("events", "services", "green", "leisure", "shop_space")}
     is_open = (m.places.venues > 0) & (m.hour.clock < m.places.closing_hour)
     assert is_open.any() and not is_open.all()
     for got in (drinking(m, **alone), drinking(m, others_drink=1.0)):
@@ -211,7 +211,8 @@ def test_friction_agrees_with_plain_formulas(hour):
     key = random.address(9, 6, 3)
     level = 0.05
     n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.stretch,
-                         m.friction, m.places.company, m.places.certainty, m.attract, m.indoors,
+                         m.friction, m.places.company, phases.calm(m), m.places.certainty,
+                         m.attract, m.indoors,
                          hazard, total, events, 0, len(events))
     expected, share = np.zeros((2, n_places))
     for s in np.flatnonzero(m.places.company > 0):
@@ -219,7 +220,8 @@ def test_friction_agrees_with_plain_formulas(hour):
         long = m.places.length[s] / m.settings.model.guardianship.usual_length
         inside, heat, guests = m.friction[s] / people.FRICTION_SCALE
         heat += t.friction_base * crowd
-        heat *= crowd / (crowd + t.friction_crowd * long)
+        met = crowd / (crowd + t.friction_crowd * long)
+        heat *= (t.friction_known + (1 - t.friction_known) * met) * (1 - 0.15 * m.places.green[s])
         if guests > 0:
             inside *= guests / (guests + t.friction_crowd * long)
         expected[s] = (level * m.attract[s, row] * (heat + inside)
@@ -245,8 +247,9 @@ def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
     assert (m.value == 0).all()
     r, limit = m.recorder, 3
     n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
-                         1.0, m.stretch, m.friction, m.places.company, m.places.certainty,
-                         m.attract, m.indoors, r.hazard, r.total, r.events, 0, limit)
+                         1.0, m.stretch, m.friction, m.places.company, phases.calm(m),
+                         m.places.certainty, m.attract, m.indoors, r.hazard,
+                         r.total, r.events, 0, limit)
     assert n == limit
 
 
@@ -256,7 +259,7 @@ def test_what_happens_among_guests_knows_nothing_of_the_street(hour):
     inside = int(np.argmax(m.friction[:, people.INSIDE] * (out > 0)))
 
     def both():
-        return places.frictions_at(inside, t, 1.0, m.stretch, m.friction, out)
+        return places.frictions_at(inside, t, 1.0, m.stretch, m.friction, out, phases.calm(m))
 
     before = both()
     assert min(before) > 0
@@ -272,14 +275,51 @@ def test_half_of_the_people_each_for_two_and_a_longer_street(hour):
     """Contact goes by people, not by those simulated, and by usual lengths, in both settings."""
     m, t = hour, hour.constants.target
     s = int(np.argmax(m.friction[:, people.INSIDE] * (m.places.company > 0)))
-    whole = places.frictions_at(s, t, 1.0, m.stretch, m.friction, m.places.company)
+    whole = places.frictions_at(s, t, 1.0, m.stretch, m.friction, m.places.company, phases.calm(m))
     m.friction //= 2
-    sample = places.frictions_at(s, t, 2.0, m.stretch, m.friction, m.places.company)
+    sample = places.frictions_at(s, t, 2.0, m.stretch, m.friction, m.places.company, phases.calm(m))
     assert sample == pytest.approx(whole, rel=1e-3)
     m.stretch *= 2
     m.places.company *= 2
-    twice = places.frictions_at(s, t, 4.0, m.stretch, m.friction, m.places.company)
+    twice = places.frictions_at(s, t, 4.0, m.stretch, m.friction, m.places.company, phases.calm(m))
     assert twice == pytest.approx(np.multiply(2, sample))
+
+
+def test_company_of_ones_own_needs_no_crowd(hour):
+    """Where few are about, twice the people are between two and four times the assaults."""
+    m, known = hour, 0.27
+    s = int(np.argmin(np.where(m.friction[:, people.OUTSIDE] > 0, m.places.company, np.inf)))
+    t = m.constants.target._replace(friction_known=known, friction_base=0.0)
+    out, left = m.places.company, np.ones(len(m.places), np.float32)
+
+    def outside(part, crowd):
+        out[s] = crowd * m.stretch[s]
+        return places.frictions_at(s, t._replace(friction_known=part), 1.0, m.stretch,
+                                   m.friction, out, left)[1]
+
+    heat = m.friction[s, people.OUTSIDE] / people.FRICTION_SCALE
+    assert outside(known, 1e-6) == pytest.approx(known * heat, rel=1e-5)
+    assert outside(known, 1e9) == pytest.approx(heat, rel=1e-5)
+    assert outside(0.0, 2.0) == pytest.approx(heat * 2 / 12)
+    # Friction itself goes with the people, so their number counts once more than contact does.
+    for part, least, most in ((0.0, 3.6, 4.0), (known, 2.0, 2.8), (1.0, 2.0, 2.0)):
+        assert least - 1e-9 <= 2 * outside(part, 1.0) / outside(part, 0.5) <= most + 1e-9
+
+
+def test_green_calms_outside_and_no_further_than_a_street_all_green(hour):
+    m = hour
+    s = int(np.argmax(m.friction[:, people.INSIDE] * (m.places.company > 0)))
+
+    def both(green, planted):
+        m.places.green[s], m.places.greenery[s] = green, planted
+        return places.frictions_at(s, m.constants.target, 1.0, m.stretch, m.friction,
+                                   m.places.company, phases.calm(m))
+
+    bare = both(0, 0)
+    takes = m.settings.model.opportunity.green_calms
+    assert both(0, 0.5)[0] == bare[0]
+    assert both(0.3, 0.2)[1] == pytest.approx((1 - 0.5 * takes) * bare[1], rel=1e-5)
+    assert both(0.8, 0.9)[1] == pytest.approx((1 - takes) * bare[1], rel=1e-5)
 
 
 # --- signs

@@ -25,7 +25,7 @@ from citysim.model.world import build_world
 
 DARK = 0.5  # of daylight
 STATES = ("lighting", "disorder", "present", "guardianship", "certainty", "deterrence",
-          "patrol_minutes")
+          "patrol_minutes", "green", "greenery")
 
 
 class Path:
@@ -102,7 +102,10 @@ def assault(path: Path, heat: Path, company: Path, certainty: Path) -> np.ndarra
     row = int(o.of_form(FRICTION)[0])
     n, half = company["company"], k.friction_crowd * m.stretch[path.rows]
     inside, outside, guests = np.moveaxis(heat["friction"], -1, 0)
-    both = inside * guests / (guests + half) + (outside + k.friction_base * n) * n / (n + half)
+    known, green = k.friction_known, heat["green"] + heat["greenery"]
+    calm = 1 - m.settings.model.opportunity.green_calms * np.minimum(green, 1)
+    contact = known + (1 - known) * n / (n + half)
+    both = inside * guests / (guests + half) + calm * (outside + k.friction_base * n) * contact
     return m.attract[path.rows, row] * both * np.exp(-o.beta[row] * certainty["certainty"])
 
 

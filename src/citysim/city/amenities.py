@@ -34,9 +34,6 @@ def fill_counts(places, spec, setting, schools) -> None:
     people = sum(d.population for d in spec.districts)
     employed = sum(d.population * d.employed_share for d in spec.districts)
     _fill_schools(places, spec, setting, schools)
-    jobs = sum(getattr(economy.job_weights, use) * places[use]
-               for use in ("office", "retail", "school", "leisure", "transit"))
-    _share_out(places, "jobs", jobs * length, employed * economy.jobs_per_worker, spec, "work")
     shops = length * places.retail if evidence.day is None else evidence.day
     _share_out(places, "shops", shops, people * economy.shops_per_10k / 1e4, spec)
     if evidence.venues is not None:
@@ -44,10 +41,44 @@ def fill_counts(places, spec, setting, schools) -> None:
     else:
         venues = length * places.leisure if evidence.night is None else evidence.night
         _share_out(places, "venues", venues, people * economy.venues_per_10k / 1e4, spec, "night")
-    parked = length * (places.dwelling + places.office + places.retail)
+    _fill_sizes(places, spec, evidence)
+    used = {use: length * places[use]
+            for use in ("dwelling", "retail", "office", "school", "leisure", "transit")}
+    used["retail"] *= _bulk(places.shop_space, places.shops)
+    used["leisure"] *= _bulk(places.venue_space, places.venues)
+    jobs = sum(weight * used[use] for use, weight in economy.job_weights)
+    _share_out(places, "jobs", jobs, employed * economy.jobs_per_worker, spec, "work")
+    parked = used["dwelling"] + used["office"] + used["retail"]
     total = parked.sum()
     if total > 0:
         places["vehicles"] = parked * (people * economy.vehicles_per_1000 / 1e3 / total)
+
+
+def _fill_sizes(places, spec, evidence) -> None:
+    """Size of the shops and of the venues on each place, in premises of mean size.
+
+    Premises differ in size by a lognormal: a few hold much of the trade and draw most people
+    (crime generators: Brantingham and Brantingham 1995). Totals stay those of even sizes. Where
+    floor areas are known they share out the premises, and every one is of mean size.
+    """
+    # Draws of their own: what comes after in a city is the same whatever sizes are.
+    rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2]))
+    for space, count, spread, areas in (
+            ("shop_space", places.shops, spec.economy.shop_spread, evidence.day),
+            ("venue_space", places.venues, spec.economy.venue_spread,
+             evidence.night if evidence.venues is None else None)):
+        total = int(count.sum())
+        size = np.exp(rng.standard_normal(total) * spread)
+        if areas is not None or spread == 0 or total == 0:
+            places[space] = count
+            continue
+        owner = np.repeat(np.arange(len(places)), count)
+        places[space] = np.bincount(owner, size, len(places)) * (total / size.sum())
+
+
+def _bulk(space, count) -> np.ndarray:
+    """Mean size of the premises on each place, 1 where there are none."""
+    return np.divide(space, count, out=np.ones(len(count)), where=count > 0)
 
 
 def _share_out(places, column, weight, total, spec, relative=None) -> None:

@@ -79,6 +79,17 @@ class City:
         """Bytes held by tables and lists."""
         return self.places.nbytes + self.neighbours.nbytes + self.lines.nbytes
 
+    @property
+    def size_spreads(self) -> dict[str, float]:
+        """Spread (log units) of the sizes of shops and venues, by their land use.
+
+        0 where floor areas are known: these share out premises of mean size.
+        """
+        drawn = {"retail": ("shops", "shop_space", self.spec.economy.shop_spread),
+                 "leisure": ("venues", "venue_space", self.spec.economy.venue_spread)}
+        return {use: spread if (self.places[count] != self.places[space]).any() else 0.0
+                for use, (count, space, spread) in drawn.items()}
+
     def graph(self):
         """The place graph as :class:`networkx.Graph`.
 

@@ -33,7 +33,8 @@ class Economy(Part):
     """What the city's residents and visitors find in it.
 
     ``jobs_per_worker``: jobs per employed resident. ``shops_per_10k``, ``venues_per_10k``:
-    day-time businesses and evening venues per 10,000 residents. ``vehicles_per_1000``:
+    day-time businesses and evening venues per 10,000 residents. ``shop_spread``,
+    ``venue_spread``: spread of their sizes (log units). ``vehicles_per_1000``:
     vehicles parked on the street per 1,000 residents. ``vacancy``: dwellings beyond
     households, as a share. ``school_places``: places per resident at school age.
     ``school_size``, ``school_spread``: places of a school and their spread (log units).
@@ -44,6 +45,8 @@ class Economy(Part):
     jobs_per_worker: Annotated[float, Field(ge=0, le=10)]
     shops_per_10k: Annotated[float, Field(ge=0, le=5000)]
     venues_per_10k: Annotated[float, Field(ge=0, le=2000)]
+    shop_spread: Annotated[float, Field(ge=0, le=3)]
+    venue_spread: Annotated[float, Field(ge=0, le=3)]
     vehicles_per_1000: Annotated[float, Field(ge=0, le=2000)]
     vacancy: Annotated[float, Field(ge=0, le=2)]
     school_places: Annotated[float, Field(ge=0, le=5)]

@@ -20,7 +20,7 @@ from citysim.kernels.events import (
     VICTIM,
 )
 from citysim.kernels.jit import kernel
-from citysim.kernels.offending import remember
+from citysim.kernels.offending import remember, use_up
 from citysim.kernels.people import DAY, EMPTY, HOME, OUT, OUT_WOMEN, OUT_YOUNG
 from citysim.kernels.places import EMPTY_DWELLING, HOUSEHOLD, LONE_WOMAN, NEGLECT, VEHICLE
 from citysim.kernels.random import uniform2
@@ -45,6 +45,7 @@ class Law(NamedTuple):
     response_trust: float     # move of trust after a good (+) or late (-) response
     household_fear: float     # share of the victim's fear that the household takes over
     share_memory: float       # share of a memory that co-offenders take over
+    taken: float              # share of what a patch has to offer that a success takes
 
 
 @kernel
@@ -137,8 +138,8 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
               unit_place, unit_busy, x, y, recorded, foreign, trust_police, fear, victimised,
               household, household_first, household_size, household_at_home, at, status, anchors,
               group, stock, offender_person, perceived_risk, offender_group, group_start, groups,
-              memory_place, memory, memory_offence, memory_target, memory_strength, released_at,
-              crimes, arrests, street):
+              memory_place, memory, memory_offence, memory_target, memory_strength, neighbour_start,
+              neighbours, released_at, crimes, arrests, street):
     """Report, call, response, clearance, arrest, memory and fear after each event.
 
     ``weight`` is the number of real offences that one simulated offence stands for. To ``chances``
@@ -198,7 +199,9 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
             if victim >= 0 and (form[o] == EMPTY_DWELLING or form[o] == VEHICLE
                                 or form[o] == NEGLECT):
                 target = np.int64(household[victim])
-            remember(offender, s, o, target, memory_strength[o], memory_place, memory,
+            left = use_up(offender, s, o, law.taken, memory_place, memory, memory_offence,
+                          neighbour_start, neighbours)
+            remember(offender, s, o, target, memory_strength[o] * left, memory_place, memory,
                      memory_offence, memory_target)
             g = offender_group[offender]
             if g >= 0:

@@ -333,6 +333,29 @@ def fade_memories(memory, keep):
 
 
 @kernel
+def use_up(i, place, offence, taken, memory_place, memory, memory_offence, neighbour_start,
+           neighbours):
+    """What a success leaves of the patch it was made in: that of the offender's own memories.
+
+    The patch is where the same offence is remembered, here or next door. Each of these memories
+    loses the share ``taken``; returned is the share that is left of the new one, less the fresher
+    the offender was there before. Who forages takes the best first and moves on (Bernasco 2009).
+    """
+    freshest = 0.0
+    for m in range(N_MEMORY):
+        p = memory_place[i, m]
+        if p < 0 or memory_offence[i, m] != offence:
+            continue
+        patch = p == place
+        for j in range(neighbour_start[place], neighbour_start[place + 1]):
+            patch |= neighbours[j] == p
+        if patch:
+            freshest = max(freshest, memory[i, m])
+            memory[i, m] *= np.float32(1.0 - taken)
+    return 1.0 - taken * freshest
+
+
+@kernel
 def remember(i, place, offence, target, strength, memory_place, memory, memory_offence,
              memory_target):
     """A success takes the place of the weakest memory, or refreshes the same one.

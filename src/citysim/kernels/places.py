@@ -85,6 +85,7 @@ class Target(NamedTuple):
     youth_feed: float       # how much young people out add to it
     friction_base: float    # friction of a passer-by who has not been drinking
     friction_crowd: float   # persons at which contact among a crowd reaches half its effect
+    friction_known: float   # contact outside that needs no crowd: one's own company
 
 
 @kernel
@@ -143,7 +144,7 @@ def watch_places(lo, hi, hour, watch, place_rows, stock, seconds, stretch, lamp,
 
 @kernel
 def opportunities(lo, hi, hour, target, form, level, half, beta, cue, stretch, stock, present,
-                  company, women, young, certainty, disorder, light, vehicles, shops, homes,
+                  company, women, young, certainty, disorder, light, vehicles, shop_space, homes,
                   rear_closed, breakable, attract, value):
     """Worth of each chosen offence on each place: target value times what the setting tells.
 
@@ -152,8 +153,8 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, cue, stretch, s
     seen to be broken moves the log odds of acting (Keizer, Lindenberg and Steg 2008). ``half`` is
     each form's own scale in persons. What people do to each other's risk follows how close they
     are, persons on a usual length of street; how many targets there are follows the length too
-    (``stretch``), or what stands there (vehicles, homes, shops, ``breakable``: what vandals can
-    damage), so that two halves of a street are worth as much as the whole.
+    (``stretch``), or what stands there (vehicles, homes, ``shop_space``, ``breakable``: what
+    vandals can damage), so that two halves of a street are worth as much as the whole.
     """
     n_offences = form.size
     for s in range(lo, hi):
@@ -173,7 +174,7 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, cue, stretch, s
             elif f == VEHICLE:
                 targets = vehicles[s] * (1.0 + target.night_vehicle * (1.0 - light[s]))
             elif f == SHOP:
-                targets = shops[s] * hour.shops_open * n / (n + half[o])
+                targets = shop_space[s] * hour.shops_open * n / (n + half[o])
             elif f == LONE_WOMAN:
                 targets = long * ((1.0 - np.exp(-target.meeting * (women[s] / long)))
                                   * np.exp(-(present[s] / long) / half[o]))
@@ -190,27 +191,31 @@ def opportunities(lo, hi, hour, target, form, level, half, beta, cue, stretch, s
 
 
 @kernel
-def frictions_at(s, target, weigh, stretch, friction, company):
+def frictions_at(s, target, weigh, stretch, friction, company, calm):
     """Friction times contact on place ``s``: among guests of venues, and among all others.
 
     Friction (person-hours of aggression times intoxication) meets the crowd factor N / (N + c) of
     its own setting, N on a usual length of street: inside that of the guests alone, outside, with
-    plain company, that of whom one can meet there. ``weigh`` is how many people one simulated
-    person stands for.
+    plain company, that of whom one can meet there. Outside the part ``friction_known`` is with
+    people one came with or knows, whoever else is about, and green takes some of the friction:
+    ``calm``, float32 (places), is what is left. ``weigh`` is how many people one simulated person
+    stands for.
     """
     half = target.friction_crowd * stretch[s]
     guests = weigh * friction[s, GUESTS] / FRICTION_SCALE
     inside = weigh * friction[s, INSIDE] / FRICTION_SCALE
     n = company[s]
     outside = weigh * friction[s, OUTSIDE] / FRICTION_SCALE + target.friction_base * n
-    return inside * guests / (guests + half), outside * n / (n + half)
+    known = target.friction_known
+    outside *= calm[s] * (known + (1.0 - known) * n / (n + half))
+    return inside * guests / (guests + half), outside
 
 
 @kernel
 def friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction, company,
-                certainty, attract):
+                calm, certainty, attract):
     """Expected assaults on place ``s``, where there is company, in this step; share inside."""
-    inside, outside = frictions_at(s, target, weigh, stretch, friction, company)
+    inside, outside = frictions_at(s, target, weigh, stretch, friction, company, calm)
     both = inside + outside
     expected = level * hours * attract[s, offence] * both * np.exp(-beta * certainty[s])
     return expected, inside / both if inside > 0.0 else 0.0
@@ -218,7 +223,7 @@ def friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction
 
 @kernel
 def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, stretch, friction,
-              company, certainty, attract, indoors, hazard, total, events, n_events, limit):
+              company, calm, certainty, attract, indoors, hazard, total, events, n_events, limit):
     """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
 
     The hazard is that of :func:`frictions_at`; being seen deters little. ``indoors`` (float64
@@ -230,7 +235,7 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, str
         if company[s] <= 0.0:
             continue
         expected, indoors[s] = friction_at(s, offence, level, beta, target, hours, weigh, stretch,
-                                           friction, company, certainty, attract)
+                                           friction, company, calm, certainty, attract)
         hazard[s, offence] += expected
         total[offence] += expected
         u = uniform(key, s)
@@ -246,8 +251,9 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, str
 
 
 @kernel
-def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, leisure, shops,
-          lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, guests, drink):
+def pulls(lo, hi, hour, closing_hour, venue_space, alcohol, events, services, green, leisure,
+          shop_space, lamp, unease, weights, sensitivity, drink_rate, others_drink, pull, guests,
+          drink):
     """What each place has on offer now, for six groups, who is a guest and how fast these drink.
 
     Who drinks are the guests of open venues, as far as these are led by alcohol. Of a group they
@@ -258,6 +264,8 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, 
 
     Parameters
     ----------
+    venue_space, shop_space
+        float32 (places): size of the venues and of the shops, in premises of mean size.
     weights
         float64 (6 groups, 6 offers): tastes for alcohol-led venues, other venues, shops, green,
         events and services.
@@ -279,10 +287,10 @@ def pulls(lo, hi, hour, closing_hour, venues, alcohol, events, services, green, 
     night = 1.0 - hour.daylight
     for s in range(lo, hi):
         is_open = 1.0 if hour.evening > 0 and hour.clock < closing_hour[s] else 0.0
-        open_venues = venues[s] * is_open
+        open_venues = venue_space[s] * is_open
         bars = np.sqrt(open_venues * alcohol[s])
         other = np.sqrt(open_venues * (1.0 - alcohol[s]))
-        shopping = np.sqrt(np.float64(shops[s])) * hour.shops_open
+        shopping = np.sqrt(np.float64(shop_space[s])) * hour.shops_open
         park = (green[s] + leisure[s]) * (1.0 - night * (1.0 - lamp[s]))
         show = np.sqrt(events[s] / 7.0) * hour.evening  # a week's events, spread over its evenings
         serve = np.sqrt(services[s]) * hour.services_open

@@ -123,7 +123,7 @@ class CityModel(mesa.Model):
         if settings.model.facilities.enabled:
             self.attract *= facility_factors(
                 self.places, np.diff(self.world.passers.start), self.constants.offences,
-                settings.model.facilities.worst_fifth, seed)
+                settings.model.facilities.worst_fifth, self.city.size_spreads, seed)
         neighbourhood.start(self)
         self.age_factor = age_curve(settings.model)
 

@@ -152,7 +152,8 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
             disorder_feed=on["opportunity"] * m.opportunity.disorder_feed,
             youth_feed=on["opportunity"] * m.opportunity.youth_feed,
             friction_base=m.opportunity.friction_base,
-            friction_crowd=m.opportunity.friction_crowd),
+            friction_crowd=m.opportunity.friction_crowd,
+            friction_known=m.opportunity.friction_known),
         drive=Drive(
             rate=on["offending"] * m.offending.rate, at_home=m.offending.at_home,
             at_day_place=m.offending.at_day_place, out=m.offending.out,
@@ -227,7 +228,8 @@ def _law(m, on, scale) -> Law:
         handling=law.handling / scale, target=law.target, no_unit=law.no_unit,
         cooperation=law.cooperation, slow_loss=law.slow_loss, learning=law.learning,
         ease=law.ease, response_trust=on["trust"] * m.trust.response,
-        household_fear=m.fear.household, share_memory=m.near_repeat.share)
+        household_fear=m.fear.household, share_memory=m.near_repeat.share,
+        taken=m.near_repeat.taken)
 
 
 def _mind(m, on) -> Mind:

@@ -36,7 +36,7 @@ def spread_of(worst_fifth: float) -> float:
 
 
 def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
-                     seed: int) -> np.ndarray:
+                     sizes: dict[str, float], seed: int) -> np.ndarray:
     """Factor of every place's opportunities by how the facilities on it are run.
 
     Facilities count by their share of the place's land use, the rest of the place stays as it
@@ -53,6 +53,9 @@ def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
         The offence table; ``sigma`` is the spread that its places have already.
     worst_fifth
         Share of the crime at like facilities that the worst fifth of them has, 0.2 to 1.
+    sizes
+        Spread (log standard deviation) of the sizes of a kind's facilities, for kinds that have
+        one: how much more happens in a larger one is in what is published, too.
     seed
         Seed of the run.
 
@@ -60,12 +63,14 @@ def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
     -------
     float32 (places, offences), positive.
     """
-    # What is published is all that lasts; the surroundings' part of it is the background's.
-    spread = np.sqrt(np.maximum(spread_of(worst_fifth)**2 - offences.sigma**2, 0.0))
     factor = np.ones((len(places), len(offences.names)))
     where = np.array(offences.facilities)
     for k, (use, count) in enumerate(KINDS.items()):
         share = places[use].astype(float)
+        # What is published is all that lasts: the surroundings' part of it is the background's,
+        # and part of it is size.
+        spread = np.sqrt(np.maximum(spread_of(worst_fifth)**2 - offences.sigma**2
+                                    - sizes.get(use, 0.0)**2, 0.0))
         run = management(np.asarray(count(places), np.int64), share * footfall, spread,
                          address(seed, streams.MANAGEMENT, k))
         factor += np.where(where == "all", share[:, None] * (run - 1), 0.0)

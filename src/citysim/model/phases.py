@@ -60,8 +60,8 @@ def move(m) -> None:
     p, s, k = m.people, m.places, m.constants
     parallel_run = m.threads > 1
     (parallel.pull_chunks if parallel_run else _serial(places.pulls))(
-        m.place_bounds, m.hour, s.closing_hour, s.venues, s.alcohol, s.events, s.services,
-        s.green + s.greenery, s.leisure, s.shops, s.lighting, s.unease, k.tastes,
+        m.place_bounds, m.hour, s.closing_hour, s.venue_space, s.alcohol, s.events, s.services,
+        s.green + s.greenery, s.leisure, s.shop_space, s.lighting, s.unease, k.tastes,
         k.sensitivity, m.drink_rate, m.settings.model.night.others_drink, m.pull, m.guests,
         m.drink)
     decay = travel_decay(m)
@@ -159,7 +159,7 @@ def observe_places(m) -> None:
     (parallel.opportunity_chunks if parallel_run else _serial(places.opportunities))(
         m.place_bounds, m.hour, k.target, o.form, o.level, o.half, o.beta, o.disorder_cue,
         m.stretch, m.stock, s.present, s.company, m.women, m.young, s.certainty, s.disorder,
-        s.light, s.vehicles, s.shops, m.homes, s.rear_closed, m.breakable, m.attract, m.value)
+        s.light, s.vehicles, s.shop_space, m.homes, s.rear_closed, m.breakable, m.attract, m.value)
 
 
 def offenders(m) -> None:
@@ -183,8 +183,15 @@ def offenders(m) -> None:
         r.n_events = places.frictions(
             0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
             k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
-            1.0 / m.scale, m.stretch, m.friction, s.company, s.certainty, m.attract, m.indoors,
-            r.hazard, r.total, r.events, r.n_events, r.LIMIT)
+            1.0 / m.scale, m.stretch, m.friction, s.company, calm(m), s.certainty, m.attract,
+            m.indoors, r.hazard, r.total, r.events, r.n_events, r.LIMIT)
+
+
+def calm(m) -> np.ndarray:
+    """Friction outside that is left on each place beside its green, parks and planted alike."""
+    s = m.places
+    return 1 - np.float32(m.settings.model.opportunity.green_calms) * np.minimum(
+        s.green + s.greenery, np.float32(1))
 
 
 def motivate(m) -> np.ndarray:
@@ -252,7 +259,7 @@ def follow_up(m, begin: int, end: int) -> None:
         p.fear, p.victimised, p.household, h.first, h["size"], h.at_home, p.at, p.status,
         p.anchors, p.group, m.stock, f.person, f.perceived_risk, f.group, m.groups.start,
         m.groups.items, f.memory_place, f.memory, f.memory_offence, f.memory_target, o.memory,
-        f.released_at, f.crimes, f.arrests, o.street)
+        m.neighbours.start, m.neighbours.items, f.released_at, f.crimes, f.arrests, o.street)
     if m.settings.model.upkeep.enabled:
         upkeep.mark_damage(begin, end, r.events, o.form, m.damage, s.disorder)
 

@@ -169,7 +169,7 @@ def start_offenders(people: Table, places: Table, ties: Ragged, settings, course
 
 def _haunts(offenders, people, places, scale, seed) -> None:
     # Crime attractors: where much is on offer and many pass.
-    draw_in = places.shops + places.venues + places.stop + places.jobs / 10.0 + 0.1
+    draw_in = places.shop_space + places.venue_space + places.stop + places.jobs / 10.0 + 0.1
     home = people.anchors[offenders.person, 0].astype(np.int64)
     find_haunts(address(seed, streams.OFFENDERS, 1), home, places.x, places.y,
                 np.cumsum(draw_in) / draw_in.sum(), scale, offenders.haunts)

@@ -61,7 +61,7 @@ def place_anchors(places: Table, people: Table, home: np.ndarray, workers_outsid
 
 def attraction(places: Table, taste: SimpleNamespace) -> np.ndarray:
     """What draws people to each place, float64: venues, shops, parks and services."""
-    return (taste.venues * places.venues + taste.shops * places.shops
+    return (taste.venues * places.venue_space + taste.shops * places.shop_space
             + taste.green * places.green * places.length / _PARK_UNIT
             + taste.services * places.services).astype(float)
 

@@ -36,6 +36,8 @@ PLACES = (
     C("pupils", "i4", "places", "school and university places", 0),
     C("shops", "i2", "shops", "shops and other day-time businesses", 0),
     C("venues", "i2", "venues", "evening venues: bars, restaurants, clubs, culture", 0),
+    C("shop_space", "f4", "shops", "size of the shops together, in shops of mean size", 0),
+    C("venue_space", "f4", "venues", "size of the venues together, in venues of mean size", 0),
     C("vehicles", "f4", "vehicles", "vehicles parked along the segment", 0),
     C("stop", "u1", "flag", "1 where a transit stop or station is", 0, 1),
     C("gateway", "u1", "flag", "1 where visitors and commuters enter the city", 0, 1),
