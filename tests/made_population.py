@@ -56,6 +56,7 @@ def grid_city(columns: int, rows: int, districts: int = 2, seed: int = 1,
     places.pupils[rng.choice(n, n // 40 + 1, replace=False)] = 300
     places.shops[:] = rng.poisson(0.8, n)
     places.venues[:] = rng.poisson(0.3, n)
+    places.shop_space, places.venue_space = places.shops, places.venues
     places.retail[:] = np.minimum(places.shops / 10, 0.5)
     places.green[rng.choice(n, n // 20 + 1, replace=False)] = 0.8
     places.services[rng.choice(n, n // 100 + 1, replace=False)] = 2
