@@ -139,6 +139,33 @@ def test_co_offenders_hear_of_a_success(hour):
         assert f.memory_target[i].max() == (5 if part else -1)
 
 
+@pytest.mark.parametrize("taken", [0.5, 0.0])
+def test_who_comes_back_finds_less_and_so_do_co_offenders(hour, taken):
+    """Three successes at once: here, here again, next door."""
+    f, o = hour.offenders, row_of(hour, "theft_from_vehicle")
+    f.memory_place, f.memory, f.memory_target = -1, 0, -1
+    hour.constants.offences.clear[o] = 0
+    hour.constants = dataclasses.replace(
+        hour.constants, law=hour.constants.law._replace(taken=taken))
+    first, share = hour.constants.offences.memory[o], hour.settings.model.near_repeat.share
+    teller = int(np.flatnonzero(f.group >= 0)[0])
+    mate = int(next(i for i in hour.groups[f.group[teller]] if i != teller))
+    here, = hour.neighbours[9][:1]
+    left = 1 - taken
+
+    def known(i, place):
+        return float(f.memory[i, f.memory_place[i] == place].max(initial=0.0)) / first
+
+    follow(hour, [(o, teller, 5, 9)])
+    assert (known(teller, 9), known(mate, 9)) == pytest.approx((1, share))
+    follow(hour, [(o, teller, 6, 9)])
+    assert known(teller, 9) == pytest.approx(left)
+    assert known(mate, 9) == pytest.approx((1 - taken * share) * share)
+    follow(hour, [(o, teller, 7, here)])
+    assert known(teller, here) == pytest.approx(1 - taken * left)
+    assert known(teller, 9) == pytest.approx(left * (1 - taken))
+
+
 def test_dwellings_are_remembered_by_household(hour):
     o, f = row_of(hour, "burglary_home"), hour.offenders
     f.memory_place, f.memory, f.memory_target = -1, 0, -1

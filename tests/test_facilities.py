@@ -44,7 +44,7 @@ def test_venues_and_their_surroundings_together_hold_the_published_share(offence
     n, share = 100_000, 0.69
     places = street(n, leisure=1, venues=1)
     crime = start.backgrounds(places, offences, 3) * facilities.facility_factors(
-        places, np.ones(n), offences, share, {}, 3)
+        places, np.ones(n), offences, (share, share), {}, 3)
     # A lognormal of this spread has 2.2 times its mean as standard deviation: four errors.
     for name in ("theft_person", "assault", "vandalism"):
         held = top_fifth(crime[:, offences.names.index(name)])
@@ -70,7 +70,7 @@ def test_many_shops_on_a_street_average_out():
 
 def test_facilities_count_by_their_share_of_the_place(offences):
     half, whole = (facilities.facility_factors(street(50, leisure=share, venues=1), np.ones(50),
-                                               offences, 0.8, {}, 1) for share in (0.5, 1.0))
+                                               offences, (0.8, 0.8), {}, 1) for share in (0.5, 1.0))
     np.testing.assert_allclose(half - 1, 0.5 * (whole - 1), rtol=1e-5, atol=1e-6)
     column = dict(zip(offences.names, whole.T, strict=True))
     for home in ("burglary_home", "domestic_abuse", "shop_theft"):
@@ -82,7 +82,7 @@ def test_shop_theft_goes_by_the_shops_alone(offences):
     places = street(50, retail=0.2, shops=1, leisure=0.8, venues=1)
     other = street(50, retail=0.2, shops=1)
     theft = offences.names.index("shop_theft")
-    a, b = (facilities.facility_factors(p, np.ones(50), offences, 0.8, {}, 1)[:, theft]
+    a, b = (facilities.facility_factors(p, np.ones(50), offences, (0.8, 0.8), {}, 1)[:, theft]
             for p in (places, other))
     np.testing.assert_array_equal(a, b)
     assert a.std() > 0.3
@@ -99,7 +99,7 @@ def test_a_new_shop_elsewhere_changes_no_shop_but_the_mean():
 def test_seeds_differ_and_nothing_else_does(town, offences):
     p = town().places
     foot = np.ones(len(p))
-    a, again, b = (facilities.facility_factors(p, foot, offences, 0.69, {}, s) for s in (1, 1, 2))
+    a, again, b = (facilities.facility_factors(p, foot, offences, (0.69, 0.82), {}, s) for s in (1, 1, 2))
     np.testing.assert_array_equal(a, again)
     assert abs(np.corrcoef(a[:, 0], b[:, 0])[0, 1]) < 0.3 and (a > 0).all()
 
@@ -107,19 +107,30 @@ def test_seeds_differ_and_nothing_else_does(town, offences):
 def test_no_spread_is_left_where_the_surroundings_explain_it_all(offences):
     wide = dataclasses.replace(offences, sigma=np.full(len(offences.names), 2.0))
     places = street(20, leisure=1, venues=1)
-    assert (facilities.facility_factors(places, np.ones(20), wide, 0.69, {}, 1) == 1).all()
+    assert (facilities.facility_factors(places, np.ones(20), wide, (0.69, 0.69), {}, 1) == 1).all()
 
 
-def test_venues_of_unequal_size_together_hold_the_published_share(offences):
-    """Crime in proportion to size, and by how each is run: no spread is counted twice."""
-    n, share, spread = 100_000, 0.69, 0.9
-    places = street(n, leisure=1, venues=1)
+def test_premises_of_unequal_size_together_hold_the_published_share(offences):
+    """Crime by size, where it goes by size, and by how each is run: no spread is counted twice."""
+    n, spread = 100_000, 0.9
     size = np.exp(np.random.default_rng(4).standard_normal(n) * spread)
-    crime = size[:, None] * start.backgrounds(places, offences, 3) * facilities.facility_factors(
-        places, np.ones(n), offences, share, {"leisure": spread}, 3)
-    for name in ("theft_person", "assault"):
-        held = top_fifth(crime[:, offences.names.index(name)])
-        assert held == pytest.approx(share, abs=4 * 2.2 / np.sqrt(n)), name
-    other = facilities.facility_factors(places, np.ones(n), offences, share, {"retail": spread}, 3)
-    alone = facilities.facility_factors(places, np.ones(n), offences, share, {}, 3)
-    np.testing.assert_array_equal(other, alone)
+    background = start.backgrounds(street(n), offences, 3)
+
+    def factors(sizes, **columns):
+        return facilities.facility_factors(street(n, **columns), np.ones(n), offences,
+                                           (0.69, 0.82), sizes, 3)
+
+    venues, shops = {"leisure": 1, "venues": 1}, {"retail": 1, "shops": 1}
+    for name, kind, sizes, share in (
+            ("theft_person", venues, {"leisure": spread}, 0.69),
+            ("assault", venues, {"leisure": spread}, 0.69),
+            ("shop_theft", shops, {"retail": spread}, 0.82)):
+        o = offences.names.index(name)
+        held = top_fifth(size * background[:, o] * factors(sizes, **kind)[:, o])
+        assert held == pytest.approx(share, abs=4 * 3.2 / np.sqrt(n)), name
+    # What is no more frequent for size keeps all of its spread; so do facilities of other kinds.
+    drawn, alone = factors({"leisure": spread}, **venues), factors({}, **venues)
+    for name in ("robbery", "vandalism", "harassment"):
+        o = offences.names.index(name)
+        np.testing.assert_array_equal(drawn[:, o], alone[:, o])
+    np.testing.assert_array_equal(factors({"retail": spread}, **venues), alone)

@@ -411,9 +411,9 @@ def test_a_return_finds_less_and_leaves_less_to_come_back_for():
     start, items = np.array([0, 1, 3, 4]), np.array([1, 0, 2, 1])
     offence = np.array([[1, 1, 1, 2]], np.int16)
 
-    def left(place, what, taken, where=(0, 1, 2, 1), strength=(0.4, 0.8, 1.0, 1.0)):
+    def left(place, what, taken, where=(0, 1, 2, 1), strength=(0.4, 0.8, 1.0, 1.0), full=1.0):
         memory = np.array([strength], np.float32)
-        share = offending.use_up(0, place, what, taken, np.array([where], np.int32), memory,
+        share = offending.use_up(0, place, what, taken, full, np.array([where], np.int32), memory,
                                  offence, start, items)
         return share, memory[0].tolist()
 
@@ -423,6 +423,9 @@ def test_a_return_finds_less_and_leaves_less_to_come_back_for():
     assert left(1, 1, 1.0) == (0.0, [0.0, 0.0, 0.0, 1.0])
     assert left(1, 1, 0.0) == (1.0, pytest.approx([0.4, 0.8, 1.0, 1.0]))
     assert left(2, 3, 0.5)[0] == 1.0, "nothing of the kind is remembered"
+    assert left(1, 1, 0.5, strength=(0.1, 0.2, 0, 0), full=0.2)[0] == pytest.approx(0.5)
+    assert left(1, 1, 0.5, strength=(0.0, 0.3, 0, 0), full=0.2)[0] == 0.5, "never less"
+    assert left(1, 1, 0.5, full=0.0)[0] == 1.0
     assert left(0, 1, 0.5, where=(-1, -1, -1, -1))[0] == 1.0
 
 

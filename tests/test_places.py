@@ -221,7 +221,8 @@ def test_friction_agrees_with_plain_formulas(hour):
         inside, heat, guests = m.friction[s] / people.FRICTION_SCALE
         heat += t.friction_base * crowd
         met = crowd / (crowd + t.friction_crowd * long)
-        heat *= (t.friction_known + (1 - t.friction_known) * met) * (1 - 0.15 * m.places.green[s])
+        green = m.settings.model.opportunity.green_calms * m.places.green[s]
+        heat *= (t.friction_known + (1 - t.friction_known) * met) * (1 - green)
         if guests > 0:
             inside *= guests / (guests + t.friction_crowd * long)
         expected[s] = (level * m.attract[s, row] * (heat + inside)
@@ -300,7 +301,7 @@ def test_company_of_ones_own_needs_no_crowd(hour):
     heat = m.friction[s, people.OUTSIDE] / people.FRICTION_SCALE
     assert outside(known, 1e-6) == pytest.approx(known * heat, rel=1e-5)
     assert outside(known, 1e9) == pytest.approx(heat, rel=1e-5)
-    assert outside(0.0, 2.0) == pytest.approx(heat * 2 / 12)
+    assert outside(0.0, 2.0) == pytest.approx(heat * 2 / (2 + t.friction_crowd))
     # Friction itself goes with the people, so their number counts once more than contact does.
     for part, least, most in ((0.0, 3.6, 4.0), (known, 2.0, 2.8), (1.0, 2.0, 2.0)):
         assert least - 1e-9 <= 2 * outside(part, 1.0) / outside(part, 0.5) <= most + 1e-9

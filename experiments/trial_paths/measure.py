@@ -95,7 +95,8 @@ def show(title: str, a: np.ndarray, b: np.ndarray, parts: dict[str, np.ndarray])
 def assault(path: Path, heat: Path, company: Path, certainty: Path) -> np.ndarray:
     """Expected assaults but for level and attraction, each part from the run named.
 
-    ``heat`` gives friction in both settings and the crowd of guests, ``company`` that outside.
+    ``heat`` gives friction in both settings, the crowd of guests and the green that calms,
+    ``company`` the crowd outside.
     """
     m = path.model
     o, k = m.constants.offences, m.constants.target

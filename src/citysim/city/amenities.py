@@ -8,6 +8,7 @@ from citysim.city.apportion import largest_remainder
 from citysim.city.fields import smooth_field
 from citysim.config.errors import InputError
 
+_SIZES = 3  # stream of the sizes; land use has 1, the spacing of streets 2
 _TOP_SMALL = np.iinfo(np.int16).max
 
 
@@ -42,13 +43,13 @@ def fill_counts(places, spec, setting, schools) -> None:
         venues = length * places.leisure if evidence.night is None else evidence.night
         _share_out(places, "venues", venues, people * economy.venues_per_10k / 1e4, spec, "night")
     _fill_sizes(places, spec, evidence)
-    used = {use: length * places[use]
-            for use in ("dwelling", "retail", "office", "school", "leisure", "transit")}
-    used["retail"] *= _bulk(places.shop_space, places.shops)
-    used["leisure"] *= _bulk(places.venue_space, places.venues)
-    jobs = sum(weight * used[use] for use, weight in economy.job_weights)
-    _share_out(places, "jobs", jobs, employed * economy.jobs_per_worker, spec, "work")
-    parked = used["dwelling"] + used["office"] + used["retail"]
+    bulk = {"retail": _bulk(places.shop_space, places.shops),
+            "leisure": _bulk(places.venue_space, places.venues)}
+    jobs = sum(weight * places[use] * bulk.get(use, np.float32(1))
+               for use, weight in economy.job_weights)
+    _share_out(places, "jobs", jobs * length, employed * economy.jobs_per_worker, spec, "work")
+    # By frontage: who drives to a large store does not park along its street.
+    parked = length * (places.dwelling + places.office + places.retail)
     total = parked.sum()
     if total > 0:
         places["vehicles"] = parked * (people * economy.vehicles_per_1000 / 1e3 / total)
@@ -62,7 +63,7 @@ def _fill_sizes(places, spec, evidence) -> None:
     floor areas are known they share out the premises, and every one is of mean size.
     """
     # Draws of their own: what comes after in a city is the same whatever sizes are.
-    rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2]))
+    rng = np.random.Generator(np.random.Philox(key=[spec.seed, _SIZES]))
     for space, count, spread, areas in (
             ("shop_space", places.shops, spec.economy.shop_spread, evidence.day),
             ("venue_space", places.venues, spec.economy.venue_spread,
@@ -77,8 +78,8 @@ def _fill_sizes(places, spec, evidence) -> None:
 
 
 def _bulk(space, count) -> np.ndarray:
-    """Mean size of the premises on each place, 1 where there are none."""
-    return np.divide(space, count, out=np.ones(len(count)), where=count > 0)
+    """Mean size of the premises on each place, float32, 1 where there are none."""
+    return np.divide(space, count, out=np.ones(len(count), np.float32), where=count > 0)
 
 
 def _share_out(places, column, weight, total, spec, relative=None) -> None:

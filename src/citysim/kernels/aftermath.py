@@ -199,8 +199,8 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
             if victim >= 0 and (form[o] == EMPTY_DWELLING or form[o] == VEHICLE
                                 or form[o] == NEGLECT):
                 target = np.int64(household[victim])
-            left = use_up(offender, s, o, law.taken, memory_place, memory, memory_offence,
-                          neighbour_start, neighbours)
+            left = use_up(offender, s, o, law.taken, memory_strength[o], memory_place, memory,
+                          memory_offence, neighbour_start, neighbours)
             remember(offender, s, o, target, memory_strength[o] * left, memory_place, memory,
                      memory_offence, memory_target)
             g = offender_group[offender]
@@ -208,5 +208,8 @@ def follow_up(begin, end, steps_per_day, law, support, weight, key_report, key_c
                 for j in range(group_start[g], group_start[g + 1]):
                     mate = np.int64(groups[j])
                     if mate != offender:
-                        remember(mate, s, o, target, memory_strength[o] * law.share_memory,
+                        left = use_up(mate, s, o, law.taken, memory_strength[o], memory_place,
+                                      memory, memory_offence, neighbour_start, neighbours)
+                        remember(mate, s, o, target,
+                                 memory_strength[o] * left * law.share_memory,
                                  memory_place, memory, memory_offence, memory_target)

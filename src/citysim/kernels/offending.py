@@ -333,13 +333,14 @@ def fade_memories(memory, keep):
 
 
 @kernel
-def use_up(i, place, offence, taken, memory_place, memory, memory_offence, neighbour_start,
-           neighbours):
-    """What a success leaves of the patch it was made in: that of the offender's own memories.
+def use_up(i, place, offence, taken, strength, memory_place, memory, memory_offence,
+           neighbour_start, neighbours):
+    """What a success leaves of the patch it was made in, for one who remembers it or not.
 
     The patch is where the same offence is remembered, here or next door. Each of these memories
-    loses the share ``taken``; returned is the share that is left of the new one, less the fresher
-    the offender was there before. Who forages takes the best first and moves on (Bernasco 2009).
+    loses the share ``taken``. Returned is the share that is left of the new one, whose full
+    ``strength`` is that of a first success: 1 on new ground, ``1 - taken`` at once after the last.
+    Who forages takes the best first and moves on (Bernasco 2009).
     """
     freshest = 0.0
     for m in range(N_MEMORY):
@@ -352,7 +353,7 @@ def use_up(i, place, offence, taken, memory_place, memory, memory_offence, neigh
         if patch:
             freshest = max(freshest, memory[i, m])
             memory[i, m] *= np.float32(1.0 - taken)
-    return 1.0 - taken * freshest
+    return 1.0 - taken * min(1.0, freshest / strength) if strength > 0.0 else 1.0
 
 
 @kernel

@@ -121,9 +121,10 @@ class CityModel(mesa.Model):
         self.households.abuse_norms = np.clip(d.tolerance + d.tolerance_sd * tolerance, 0, 1)
         self.attract = start.backgrounds(self.places, self.constants.offences, seed)
         if settings.model.facilities.enabled:
+            worst = settings.model.facilities
             self.attract *= facility_factors(
                 self.places, np.diff(self.world.passers.start), self.constants.offences,
-                settings.model.facilities.worst_fifth, self.city.size_spreads, seed)
+                (worst.worst_fifth, worst.worst_fifth_shops), self.city.size_spreads, seed)
         neighbourhood.start(self)
         self.age_factor = age_curve(settings.model)
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from citysim.kernels import streams
+from citysim.kernels.places import FORMS
 from citysim.kernels.random import address
 from citysim.kernels.start import pair_uniforms
 
@@ -25,6 +26,9 @@ KINDS = {
     "transit": lambda places: places.stop,
 }
 SHOPS = "retail"
+# Forms of opportunity that grow with the people or goods of a place, and so with the size of what
+# stands there; a lone target or something to break does not.
+BY_SIZE = [FORMS.index(form) for form in ("crowd", "shop", "friction")]
 
 
 def spread_of(worst_fifth: float) -> float:
@@ -35,7 +39,7 @@ def spread_of(worst_fifth: float) -> float:
     return float(ndtri(worst_fifth) - ndtri(WORST))
 
 
-def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
+def facility_factors(places, footfall: np.ndarray, offences, shares: tuple[float, float],
                      sizes: dict[str, float], seed: int) -> np.ndarray:
     """Factor of every place's opportunities by how the facilities on it are run.
 
@@ -51,11 +55,12 @@ def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
         mean is set to 1.
     offences
         The offence table; ``sigma`` is the spread that its places have already.
-    worst_fifth
-        Share of the crime at like facilities that the worst fifth of them has, 0.2 to 1.
+    shares
+        Share of the crime at like facilities that the worst fifth of them has, 0.2 to 1: of any
+        kind, and of shops for what happens in shops only.
     sizes
         Spread (log standard deviation) of the sizes of a kind's facilities, for kinds that have
-        one: how much more happens in a larger one is in what is published, too.
+        one: what is published is of large and small ones together.
     seed
         Seed of the run.
 
@@ -65,12 +70,14 @@ def facility_factors(places, footfall: np.ndarray, offences, worst_fifth: float,
     """
     factor = np.ones((len(places), len(offences.names)))
     where = np.array(offences.facilities)
+    published = np.where(where == "shops", spread_of(shares[1]), spread_of(shares[0]))
+    by_size = np.isin(offences.form, BY_SIZE)
     for k, (use, count) in enumerate(KINDS.items()):
         share = places[use].astype(float)
         # What is published is all that lasts: the surroundings' part of it is the background's,
         # and part of it is size.
-        spread = np.sqrt(np.maximum(spread_of(worst_fifth)**2 - offences.sigma**2
-                                    - sizes.get(use, 0.0)**2, 0.0))
+        spread = np.sqrt(np.maximum(published**2 - offences.sigma**2
+                                    - by_size * sizes.get(use, 0.0)**2, 0.0))
         run = management(np.asarray(count(places), np.int64), share * footfall, spread,
                          address(seed, streams.MANAGEMENT, k))
         factor += np.where(where == "all", share[:, None] * (run - 1), 0.0)
