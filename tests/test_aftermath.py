@@ -1,5 +1,6 @@
 """What follows an offence: reports by their odds, response, arrest, memory, fear."""
 import copy
+import dataclasses
 import math
 
 import numpy as np

@@ -99,7 +99,8 @@ def test_a_new_shop_elsewhere_changes_no_shop_but_the_mean():
 def test_seeds_differ_and_nothing_else_does(town, offences):
     p = town().places
     foot = np.ones(len(p))
-    a, again, b = (facilities.facility_factors(p, foot, offences, (0.69, 0.82), {}, s) for s in (1, 1, 2))
+    a, again, b = (facilities.facility_factors(p, foot, offences, (0.69, 0.82), {}, s)
+                   for s in (1, 1, 2))
     np.testing.assert_array_equal(a, again)
     assert abs(np.corrcoef(a[:, 0], b[:, 0])[0, 1]) < 0.3 and (a > 0).all()
 
