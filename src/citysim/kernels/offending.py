@@ -14,7 +14,7 @@ import numpy as np
 from citysim.kernels.events import OFFENCE, OFFENDER, PLACE, STEP, VICTIM
 from citysim.kernels.jit import kernel
 from citysim.kernels.memory import ROW, prefetch
-from citysim.kernels.random import draw2, to_unit, uniform
+from citysim.kernels.random import bell, draw2, to_unit, uniform
 
 MAX_CANDIDATES = 160
 N_HAUNTS = 4
@@ -39,6 +39,8 @@ class Drive(NamedTuple):
     prowl: float           # weight of haunts against places on the way
     near_home: float       # weight of the own street and those next to it
     arrest_weight: float   # how much personal experience of arrest holds back
+    specialisation: float  # log spread of what one offence is worth to one offender and another
+    leanings: np.uint64    # address of what each offender leans to, one for the run
 
 
 @kernel
@@ -196,6 +198,21 @@ def motivate(lo, hi, key, hours, drive, person, active, propensity, memory, perc
 
 
 @kernel
+def leanings(r, drive, n_offences):
+    """What each offence is worth to person ``r`` against others, lasting, lognormal with mean 1.
+
+    Most offenders are versatile and yet come back to what they did before more often than chance
+    would have it (Farrington, Snyder and Finnegan 1988).
+    """
+    s = drive.specialisation
+    leaning = np.ones(n_offences)
+    if s > 0.0:
+        for o in range(n_offences):
+            leaning[o] = np.exp(s * bell(draw2(drive.leanings, r, o)) - 0.5 * s * s)
+    return leaning
+
+
+@kernel
 def worths(i, stamp, drive, person, haunts, memory_place, memory, memory_offence, at, anchors,
            hops, route, routes, neighbour_start, neighbours, x, y, value, memory_own, memory_near,
            places, worth, mark, candidate_weight):
@@ -205,6 +222,7 @@ def worths(i, stamp, drive, person, haunts, memory_place, memory, memory_offence
     of their worths. ``stamp`` must not have been used with ``mark`` before.
     """
     r = np.int64(person[i])
+    leaning = leanings(r, drive, value.shape[1])
     here = np.int64(anchors[r, at[r]])
     n = candidates(i, r, here, drive, at, anchors, hops, route, routes, haunts, memory_place,
                    memory, neighbour_start, neighbours, places, candidate_weight, mark, stamp)
@@ -214,7 +232,7 @@ def worths(i, stamp, drive, person, haunts, memory_place, memory, memory_offence
         away = np.sqrt((x[s] - x[here]) ** 2 + (y[s] - y[here]) ** 2)
         reach = candidate_weight[c] * np.exp(-away / drive.effort)
         for o in range(value.shape[1]):
-            w = value[s, o] * reach
+            w = value[s, o] * reach * leaning[o]
             worth[c, o] = w
             total_worth += w
     total_worth += recall(i, n, places, memory_place, memory, memory_offence, memory_own,

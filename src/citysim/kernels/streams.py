@@ -35,5 +35,6 @@ CULPRIT = 28          # who the assailant is where friction turned to violence
 VISITS = 29           # when on its day a place is visited by directed patrols
 MANAGEMENT = 30       # how facilities are run
 NORMS = 31            # whose moral rules are heard of in a month
+LEANINGS = 32         # which offences an offender leans to
 
-N_STREAMS = 32
+N_STREAMS = 33

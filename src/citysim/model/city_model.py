@@ -77,7 +77,7 @@ class CityModel(mesa.Model):
         self.neighbours = self.city.neighbours
         self.calendar = Calendar(settings.start_date, settings.warmup_days, settings.step_hours,
                                  settings.model.clock, self.city.latitude, self.city.longitude)
-        self.constants = read_constants(settings, self.scale, settings.step_hours)
+        self.constants = read_constants(settings, self.scale, settings.step_hours, seed)
         self.step_index, self.keys_are_of = 0, None
         self.phase_seconds = dict.fromkeys((name for name, _ in PHASES), 0.0)
         self.after = {}

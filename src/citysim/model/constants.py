@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from citysim.config.errors import InputError
+from citysim.kernels import streams
 from citysim.kernels.aftermath import Law
 from citysim.kernels.life import Course, Harm
 from citysim.kernels.neighbourhood import Bond, Look
@@ -20,6 +21,7 @@ from citysim.kernels.patrol import Rounds
 from citysim.kernels.people import Thirst
 from citysim.kernels.perception import Mind
 from citysim.kernels.places import EMPTY_DWELLING, FORMS, FRICTION, HOUSEHOLD, Target, Watch
+from citysim.kernels.random import address
 from citysim.kernels.upkeep import Ageing
 from citysim.kernels.victims import Exposure
 
@@ -129,8 +131,8 @@ def branching_ratio(m) -> float:
     return float(n.enabled) * n.drive * lasting * activity * (1 + n.share * n.mates)
 
 
-def read_constants(settings, scale: float, step_hours: float) -> Constants:
-    """Bundle the settings of all mechanisms for the kernels.
+def read_constants(settings, scale: float, step_hours: float, seed: int) -> Constants:
+    """Bundle the settings of all mechanisms, and the seed of what lasts, for the kernels.
 
     Raises
     ------
@@ -162,7 +164,9 @@ def read_constants(settings, scale: float, step_hours: float) -> Constants:
             oneself=m.guardianship.outdoors / scale,
             memory_drive=on["near_repeat"] * m.near_repeat.drive, effort=m.offending.effort,
             prowl=m.offending.prowl, near_home=m.offending.near_home,
-            arrest_weight=m.offending.arrest_weight),
+            arrest_weight=m.offending.arrest_weight,
+            specialisation=m.offending.specialisation,
+            leanings=address(seed, streams.LEANINGS, 0)),
         rounds=_rounds(m, on, scale),
         law=_law(m, on, scale),
         mind=_mind(m, on),

@@ -26,7 +26,7 @@ def check_inputs(settings: Settings) -> None:
     try:
         CitySpec.read(settings.city).check_files()
         parse_policies(settings.policies)
-        read_constants(settings, settings.scale, settings.step_hours)
+        read_constants(settings, settings.scale, settings.step_hours, 0)
     except InputError as error:
         raise InputError(error.message, where=_place(settings, error.where or ""),
                          allowed=error.allowed, closest=error.closest) from None
