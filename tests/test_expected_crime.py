@@ -29,9 +29,13 @@ def test_what_never_happened_is_reported_at_the_configured_share(town, town_sett
 def days(town, busy_changes):
     """Counts and expectations of one busy day under many seeds: kind -> (seeds, offences)."""
     found = {"counted": [], "expected": [], "hit": [], "chances": []}
+    # A place has one assault in an hour at most: with three quarters of one expected in the busiest
+    # hour counts would be a tenth short of what is expected.
+    level = "offences.assault.level"
+    changes = {**busy_changes, level: busy_changes[level] / 4}
     # Seeds 1 to 40 have 4.2 standard errors too few reported robberies, 41 to 160 (-.4) not.
     for seed in range(41, 81):
-        r = record_of(finished(town(busy_changes, seed=seed), 1))
+        r = record_of(finished(town(changes, seed=seed), 1))
         offence = r.events[:, ev.OFFENCE]
         found["counted"].append([np.bincount(offence[r.events[:, column] == 1], minlength=10)
                                  for column in (ev.REPORTED, ev.RECORDED)])
