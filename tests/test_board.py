@@ -322,6 +322,14 @@ def test_the_document_says_the_same_as_the_page():
             assert len(re.findall(r"(?<!\\)\|", line)) == len(table.columns) + 1
 
 
+def test_each_depth_has_a_document_of_its_own(tmp_path):
+    for depth, name in (("quick", "evidence.md"), ("full", "evidence_full.md")):
+        board = whole()
+        board.depth = depth
+        assert page.write_document(board, tmp_path).name == name
+    assert "depth=full" in (tmp_path / "evidence_full.md").read_text(encoding="utf-8")
+
+
 def test_the_log_gets_a_line_a_board_and_keeps_what_was_written_by_hand(tmp_path):
     path = log.append(whole(), tmp_path)
     rows = list(csv.DictReader(path.open(encoding="utf-8")))

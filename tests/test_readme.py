@@ -76,10 +76,15 @@ def test_every_command_about_the_evidence_runs(line, tmp_path):
     for depth in ("quick", "full"):
         (configs / f"evidence/board/{depth}.yaml").write_text(
             "year: {city: town, seeds: 1}\nquickened: true\nseeds: {switched_off_miniature: 1}\n")
+    (configs / "evidence/board/sweep.yaml").write_text("quickened: true\nseeds: 1\n")
+    with (configs / "evidence/trials/switched_off_miniature.yaml").open("a") as entry:
+        entry.write("constants: [model.deterrence.tau_decay]\n")
     words = [*in_small(shlex.split(line)[1:]), "--config-path", str(configs)]
     done = run(words, tmp_path, options=())
     assert done.returncode in (0, 1), done.stdout + done.stderr  # 1: aims that are missed
-    assert "Trials" in done.stdout and (tmp_path / "outputs/evidence/report.html").exists()
+    shown, page = ("Main figures", "sweep/report.html") if "sweep" in words else \
+        ("Trials", "report.html")
+    assert shown in done.stdout and (tmp_path / "outputs/evidence" / page).exists()
 
 
 @pytest.mark.parametrize("line", [c for c in commands()

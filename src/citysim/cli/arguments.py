@@ -24,6 +24,8 @@ usage
                                      where options fail (--fails "OUTCOME>=0"), into its report
   citysim evidence [depth=full]      the board: published facts and field trials against the
                                      model; --write-docs, --log; citysim evidence gate for CI
+  citysim evidence sweep             the same trials over the ranges of the constants that
+                                     nearly are their effect
   citysim evidence facts [key=value] a year of a city without policy against published facts
   citysim evidence measure FILE      the same measures of real crimes; --streets FILE, and
                                      --time, --offence, --x, --y name columns

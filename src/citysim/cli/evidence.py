@@ -11,6 +11,7 @@ from citysim.config.errors import InputError, closest_match
 
 _USAGE = {
     "quick": "citysim evidence [depth=full] [--write-docs]: the board of facts and trials",
+    "sweep": "citysim evidence sweep [--write-docs]: trials over the ranges of their constants",
     "gate": "citysim evidence gate: a quick check for continuous integration",
     "measure": "citysim evidence measure FILE --streets FILE: crimes of a file of points",
     "facts": "citysim evidence facts [key=value ...], or --study DIR: a year without policy",
@@ -23,7 +24,7 @@ def evidence(words: list[str], config_path: str | None = None) -> int:
     Parameters
     ----------
     words
-        ``measure ...``, ``facts ...``, or what :func:`board` takes.
+        ``measure ...``, ``facts ...``, ``sweep ...``, or what :func:`board` takes.
     config_path
         Folder of configuration files.
 
@@ -32,7 +33,7 @@ def evidence(words: list[str], config_path: str | None = None) -> int:
     InputError
         On an unknown action, or input that an action refuses.
     """
-    actions = {"measure": measure, "facts": facts}
+    actions = {"measure": measure, "facts": facts, "sweep": sweep}
     if words and words[0] in actions:
         return actions[words[0]](words[1:], config_path)
     return board(words, config_path)
@@ -68,6 +69,41 @@ def board(words: list[str], config_path: str | None = None) -> int:
     if documents is not None:
         print(f"log: {append(found, documents)}")
     return int(not passed(found))
+
+
+def sweep(words: list[str], config_path: str | None = None) -> int:
+    """Run trials over the ranges of their constants, print and write what came out."""
+    parser = _board_parser(config_path)
+    wanted = parser.parse_intermixed_args(words)
+    rest, _, output_dir = _taken(wanted.words)
+    if wanted.log or any(word.startswith("depth=") or "=" not in word for word in wanted.words):
+        raise InputError("a sweep has no depth and no log", where="citysim evidence sweep",
+                         allowed="--write-docs, --trial, output_dir, jobs, executor, parameters")
+    if wanted.trial and wanted.write_docs:
+        raise InputError("a part of the sweep is not kept", where="--trial",
+                         allowed="a whole sweep, or without --write-docs")
+    documents = None
+    if wanted.write_docs:
+        from citysim.evidence.board.log import docs_dir
+
+        documents = docs_dir()  # refuses before anything runs
+    from citysim.evidence.sweep.page import write_document, write_page
+    from citysim.evidence.sweep.run import run_sweep
+    from citysim.evidence.sweep.tables import across, apart, headline
+
+    found = run_sweep(rest, output_dir, wanted.config_path, _watching, wanted.trial)
+    for problem in found.problems:
+        print(f"citysim: {problem}", file=sys.stderr)
+    if not len(found.figures):
+        return 1
+    page = write_page(found, f"{output_dir}/sweep")
+    for table in (apart(found), across(found)):
+        print(f"\n{table.name}")
+        _show(table.columns, table.rows, False)
+    print(f"\n{headline(found)}\nreport: {page}")
+    if documents is not None:
+        print(f"document: {write_document(found, documents)}")
+    return int(bool(found.problems))
 
 
 def _board_parser(config_path: str | None) -> Parser:

@@ -39,7 +39,7 @@ def forest(board: Board) -> Figure | None:
             _moved(right, y, rings.get(row.trial), row.status != CONFIRMED)
         zero_line(left)
         zero_line(right)
-        left.set_yticks(range(len(rows)), [_label(r) for r in rows], fontsize=8)
+        left.set_yticks(range(len(rows)), [label_of(r) for r in rows], fontsize=8)
         for tick, row in zip(left.get_yticklabels(), rows, strict=True):
             tick.set_color(UNSURE if row.status != CONFIRMED else INK)
         left.set_xlim(-_REACH * 1.06, _REACH * 1.34)
@@ -73,7 +73,7 @@ def facts(board: Board) -> Figure | None:
         for y, (order, name, middle, low, high, band) in enumerate(drawn):
             colour = (BAD, PUBLISHED, GOOD)[order]
             ax.barh(y, band[1] - band[0], left=band[0], height=0.72, color="#dce9f2", zorder=0)
-            _interval(ax, y, (middle, low, high), colour, 1 / _MOST_OFF, _MOST_OFF)
+            interval(ax, y, (middle, low, high), colour, 1 / _MOST_OFF, _MOST_OFF)
             ax.text(-0.01, y, name, transform=ax.get_yaxis_transform(), ha="right", va="center",
                     fontsize=7.5)
         ax.axvline(1, color=INK, linewidth=0.9, zorder=1)
@@ -110,7 +110,8 @@ def _verdict(r) -> bool | None:
     return bool(r.agrees) if known else None
 
 
-def _label(r) -> str:
+def label_of(r) -> str:
+    """Two lines beside a row: the trial and its outcome."""
     what = words(r.outcome) + (" (per hour)" if r.unit == "percent_per_x" else "")
     return textwrap.fill(r.label, 40, max_lines=1, placeholder="\u2026") + f"\n{what}"
 
@@ -121,7 +122,7 @@ def _trial(ax: Axes, y: float, r) -> None:
     if all(map(math.isfinite, single)):
         low, high = np.clip(single, -_REACH, _REACH)
         ax.plot([low, high], [y + 0.2] * 2, color=PALE, linewidth=1, zorder=1)
-    _interval(ax, y + 0.2, (r.simulated, r.simulated_low, r.simulated_high),
+    interval(ax, y + 0.2, (r.simulated, r.simulated_low, r.simulated_high),
               PALE if pale else SIMULATED, -_REACH, _REACH)
     colour = PALE if pale else PUBLISHED
     if r.rule == "direction":
@@ -129,7 +130,7 @@ def _trial(ax: Axes, y: float, r) -> None:
                 marker="<" if r.direction == "down" else ">", linestyle="none", zorder=3)
     elif r.rule != "none":
         value = 0.0 if r.published is None or r.published != r.published else r.published
-        _interval(ax, y - 0.18, (value, r.published_low, r.published_high), colour, -_REACH,
+        interval(ax, y - 0.18, (value, r.published_low, r.published_high), colour, -_REACH,
                   _REACH, "D", hollow=r.rule == "null")
     word, tone = _SIGNS[_verdict(r)]
     ax.text(_REACH * 1.33, y, word if not pale else "not counted", ha="right", va="center",
@@ -153,7 +154,7 @@ def _moved(ax: Axes, y: float, ring, pale: bool) -> None:
                 color=UNSURE, backgroundcolor="white")
 
 
-def _interval(ax: Axes, y: float, ends, colour: str, least: float, most: float,
+def interval(ax: Axes, y: float, ends, colour: str, least: float, most: float,
               marker: str = "o", hollow: bool = False) -> None:
     """A middle with its interval, with an arrow where it lies beyond the edge."""
     middle, low, high = (_or_nan(v) for v in ends)

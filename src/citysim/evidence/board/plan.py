@@ -14,7 +14,7 @@ from citysim.evidence.trials.schema import Trial
 
 FOLDER = ("evidence", "board")
 DEPTHS = ("quick", "full")
-GATE = "gate"
+GATE, SWEEP = "gate", "sweep"
 
 Seeds = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -54,6 +54,18 @@ class Depth(Strict):
         seeds = self.seeds.get(trial.id, max(share, min(self.least_seeds, trial.seeds)))
         short = trial.quickened() if self.quickened else trial
         return short.model_copy(update={"seeds": seeds})
+
+
+class SweepPlan(Strict):
+    """How trials are run when their constants are taken through their ranges."""
+
+    quickened: bool
+    seeds: Seeds
+
+    def cut(self, trial: Trial) -> Trial:
+        """A trial as the sweep runs it."""
+        short = trial.quickened() if self.quickened else trial
+        return short.model_copy(update={"seeds": self.seeds})
 
 
 class Honesty(Strict):
@@ -109,6 +121,11 @@ def load_depth(name: str, config_path: str | Path | None = None) -> Depth:
     depth = _checked(Depth, content, where)
     _trials_exist(depth.seeds, f"{where}: seeds", config_path)
     return depth
+
+
+def load_sweep(config_path: str | Path | None = None) -> SweepPlan:
+    """What the sweep of the constants runs."""
+    return _checked(SweepPlan, *_content(SWEEP, config_path))
 
 
 def load_gate(config_path: str | Path | None = None) -> Gate:

@@ -106,7 +106,7 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
     began, watch = time.monotonic(), watch or silent
     plan, folder = load_depth(depth, config_path), Path(output_dir) / depth
     facts, reasons, fresh = load_facts(config_path), load_reasons(config_path), not folder.exists()
-    trials = {name: plan.cut(t) for name, t in _chosen(load_trials(config_path), only).items()}
+    trials = {name: plan.cut(t) for name, t in chosen(load_trials(config_path), only).items()}
     check_entries(trials.values(), overrides, config_path)
     words = [f"city={plan.year.city}", f"seeds={plan.year.seeds}", *overrides,
              f"output_dir={folder / f'year_{plan.year.city}'}"]
@@ -169,13 +169,14 @@ def _run_trials(board: Board, folder: Path, overrides, config_path, watch: Watch
             board.problems.append(f"{name}: no effect came out")
             continue
         effects.append(result.summary.assign(trial=name))
-        figures.append(_judged(trial, result.summary, board.reasons))
+        figures.append(judged(trial, result.summary).assign(
+            reason=board.reasons.trials.get(trial.id, "")))
     if figures:
         board.effects = pd.concat(effects, ignore_index=True)
         board.figures = pd.concat([f for f in figures if len(f)], ignore_index=True)
 
 
-def _judged(trial: Trial, summary: pd.DataFrame, reasons: Reasons) -> pd.DataFrame:
+def judged(trial: Trial, summary: pd.DataFrame) -> pd.DataFrame:
     """Verdicts with the main figure marked: the first in its entry that has a rule to agree by."""
     table = verdicts(trial, summary)
     if not len(table):
@@ -185,11 +186,11 @@ def _judged(trial: Trial, summary: pd.DataFrame, reasons: Reasons) -> pd.DataFra
     table["main"] = [i == main for i in range(len(table))]
     table["note"] = [figure.note for figure in trial.published]
     table["direction"] = [figure.direction or "" for figure in trial.published]
-    table["reason"] = reasons.trials.get(trial.id, "")
     return table
 
 
-def _chosen(trials: dict[str, Trial], only: Iterable[str]) -> dict[str, Trial]:
+def chosen(trials: dict[str, Trial], only: Iterable[str]) -> dict[str, Trial]:
+    """The trials that are wanted, all if none is named; refuses names that there are not."""
     from citysim.config.errors import closest_match
 
     wanted = list(only) or list(trials)
@@ -208,6 +209,7 @@ def _no_trials() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def silent(name: str):
+    """Watches without a word."""
     from contextlib import nullcontext
 
     return nullcontext(lambda news: None)

@@ -20,7 +20,7 @@ _RULES = {"overlap": "intervals overlap", "sign_and_factor": "same sign, within 
           "direction": "same direction", "none": "none"}
 _MOST_PERCENT = 1000.0
 """An interval whose upper end lies beyond it says nothing: an arm had next to no events."""
-_UNITS = {"percent": "%", "per_100": "per 100", "points": "points", "percent_per_x": "% an hour"}
+UNITS = {"percent": "%", "per_100": "per 100", "points": "points", "percent_per_x": "% an hour"}
 
 
 @dataclass
@@ -57,10 +57,10 @@ def misses(board: Board) -> Table:
     figures = findings.said(findings.published(board))
     for r in figures[~figures["agrees"].map(bool)].itertuples():
         came = _single(r) if r.rule == "null" else _simulated(r)
-        table.add(BAD, f"Trial: {_figure_name(r)}", came, _published(r), _away(r),
+        table.add(BAD, f"Trial: {figure_name(r)}", came, published_words(r), _away(r),
                   r.reason or NO_REASON)
     for r in findings.silent(findings.published(board)).itertuples():
-        table.add(MIDDLE, f"No verdict: {_figure_name(r)}", _simulated(r), _published(r),
+        table.add(MIDDLE, f"No verdict: {figure_name(r)}", _simulated(r), published_words(r),
                   "\u2013", r.reason or "too little happened among those compared")
     return table
 
@@ -104,7 +104,7 @@ def trials(board: Board) -> Table:
         tone = GREY if r.status != CONFIRMED or verdict == "no verdict" else \
             GOOD if verdict == "yes" else BAD
         inside = findings.pointed(r)
-        table.add(tone, _figure_name(r), _published(r), _simulated(r), _single(r),
+        table.add(tone, figure_name(r), published_words(r), _simulated(r), _single(r),
                   _RULES[r.rule], verdict + ("" if r.status == CONFIRMED else
                                              f" (from {r.status}, not counted)"),
                   "\u2013" if inside is None else "yes" if inside else "no", str(int(r.seeds)),
@@ -120,7 +120,7 @@ def spillover(board: Board) -> Table:
     for r in findings.spillover(board).itertuples():
         table.add(GREY if r.status != CONFIRMED else PLAIN,
                   f"{r.label}: {words(r.outcome)}, {words(r.arm)}", r.metres,
-                  _effect(r.change, r.low, r.high, "%"), _signed(r.quotient), _signed(r.moved),
+                  effect_words(r.change, r.low, r.high, "%"), _signed(r.quotient), _signed(r.moved),
                   r.kind)
     return table
 
@@ -168,13 +168,15 @@ def _fact_name(r) -> str:
     return f"{r.name}: {words(r.part)}" if r.part else r.name
 
 
-def _figure_name(r) -> str:
+def figure_name(r) -> str:
+    """Trial, outcome, arm and scope of a published figure."""
     where = {"units": "", "city": ", whole city"}.get(r.scope)
     where = f", {words(r.scope)}" if where is None else where
     return f"{r.label}: {words(r.outcome)}, {words(r.arm)}{where}"
 
 
 def words(name: str) -> str:
+    """A name of the configuration as words."""
     return str(name).replace("_", " ")
 
 
@@ -205,7 +207,8 @@ def _off(r) -> str:
     return "\u2013" if r.off != r.off else "0 %" if r.off == 0 else f"{100 * r.off:+.0f} %"
 
 
-def _effect(value: float, low: float, high: float, unit: str) -> str:
+def effect_words(value: float, low: float, high: float, unit: str) -> str:
+    """An effect with its interval."""
     if value is None or not math.isfinite(value):
         return "\u2013"
     text = f"{value:+.1f} {unit}"
@@ -213,7 +216,7 @@ def _effect(value: float, low: float, high: float, unit: str) -> str:
 
 
 def _simulated(r) -> str:
-    return _effect(r.simulated, r.simulated_low, r.simulated_high, _UNITS[r.unit])
+    return effect_words(r.simulated, r.simulated_low, r.simulated_high, UNITS[r.unit])
 
 
 def _single(r) -> str:
@@ -224,14 +227,15 @@ def _single(r) -> str:
     return f"{r.trial_low:+.0f} to {r.trial_high:+.0f} %"
 
 
-def _published(r) -> str:
+def published_words(r) -> str:
+    """What was published, with its interval where there is one."""
     if r.rule == "direction":
         return {"up": "rises", "down": "falls"}[r.direction]
     if r.published is None or r.published != r.published:
         return "no effect" if r.rule == "null" else "none published"
     if r.rule == "null" and r.published == 0:
         return "no effect"
-    text = _effect(r.published, r.published_low, r.published_high, _UNITS[r.unit])
+    text = effect_words(r.published, r.published_low, r.published_high, UNITS[r.unit])
     return f"at least {text}" if r.rule == "at_least" else text
 
 

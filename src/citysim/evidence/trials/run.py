@@ -12,6 +12,7 @@ from citysim.config.compose import compose_study
 from citysim.config.errors import InputError, closest_match
 from citysim.config.lookup import find_config_dir, options
 from citysim.config.settings import Settings
+from citysim.evidence.trials.constants import constants_of
 from citysim.evidence.trials.entries import FOLDER, parse_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.trials.simulate import PART
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HERE = "citysim.evidence.trials"
-_AFTER = ("pool", "run")  # work on results; all else turns an entry into them
+_AFTER = ("constants", "pool", "run")  # all else turns an entry into results
 PROGRAM = Program(check=f"{_HERE}.run:check", build_world=f"{_HERE}.run:build_world",
                   simulate=f"{_HERE}.simulate:simulate_trial",
                   summarise=f"{_HERE}.run:summarise", write_report=f"{_HERE}.run:write_table",
@@ -112,6 +113,7 @@ def _check_entry(trial: Trial, settings: Settings, where: str) -> None:
         settings.replace({"start_date": trial.timing.start_date})
     with _blaming(f"{where}, set"):
         for_trial(settings, trial)
+    constants_of(trial, settings, where)
     known = ("all", "all_but_vandalism", *settings.offences)
     for name, outcome in trial.outcomes.items():
         for word in [outcome.offences] if isinstance(outcome.offences, str) else outcome.offences:

@@ -227,7 +227,11 @@ class Quick(Strict):
 
 
 class Trial(Strict):
-    """One published trial or review, re-run."""
+    """One published trial or review, re-run.
+
+    ``constants`` are the parameters of the model that nearly are its effect, by path (``*`` for
+    every offence); ``citysim evidence sweep`` takes them through their configured ranges.
+    """
 
     id: str
     label: str
@@ -246,8 +250,16 @@ class Trial(Strict):
     estimator: EstimatorKeys
     rings: list[Metres] = []
     published: list[Published] = []
+    constants: list[str] = []
     seeds: Annotated[int, Field(ge=1)] = 8
     quick: Quick = Quick()
+
+    @field_validator("constants")
+    @classmethod
+    def _once(cls, value):
+        if len(value) != len(set(value)):
+            raise ValueError("a constant is named twice")
+        return value
 
     @field_validator("rings")
     @classmethod

@@ -1,0 +1,1 @@
+"""Each trial across the ranges of the constants that nearly are its effect."""

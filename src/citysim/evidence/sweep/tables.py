@@ -1,0 +1,106 @@
+"""The sweep as plain rows: verdicts across all constants, and one constant at a time."""
+
+from __future__ import annotations
+
+from citysim.analysis.wording import number
+from citysim.evidence.board.findings import CONFIRMED
+from citysim.evidence.board.tables import (
+    BAD,
+    GOOD,
+    GREY,
+    MIDDLE,
+    UNITS,
+    Table,
+    effect_words,
+    figure_name,
+    published_words,
+)
+from citysim.evidence.sweep.run import (
+    ALL,
+    ALWAYS,
+    CONFIGURED,
+    NOWHERE,
+    SOMEWHERE,
+    UNSAID,
+    Sweep,
+    reach,
+    standing,
+)
+from citysim.evidence.trials.constants import HIGH, LOW, Constant
+
+SAID = {ALWAYS: "whatever they are", SOMEWHERE: "for some values", NOWHERE: "for none",
+        UNSAID: "no verdict"}
+_TONE = {ALWAYS: GOOD, SOMEWHERE: MIDDLE, NOWHERE: BAD, UNSAID: GREY}
+_ORDER = (NOWHERE, SOMEWHERE, ALWAYS, UNSAID)
+_FIGURE = ["trial", "outcome", "arm", "scope", "unit", "published", "note"]
+
+
+def figures(sweep: Sweep, main: bool = True) -> list[tuple[str, list]]:
+    """Published figures as (standing, rows of all settings, that as configured first).
+
+    Main figures of confirmed trials alone, or all others; worst first, those from memory last.
+    """
+    found = []
+    for _, rows in sweep.figures.groupby(_FIGURE, sort=False, dropna=False):
+        first = rows.iloc[0]
+        if bool(first["main"]) == main and first["rule"] != "none":
+            found.append((standing(rows), rows))
+    return sorted(found, key=lambda f: (f[1].iloc[0]["status"] != CONFIRMED, _ORDER.index(f[0]),
+                                        f[1].iloc[0]["trial"]))
+
+
+def across(sweep: Sweep, main: bool = True) -> Table:
+    """One row a published figure, over everything that its constants may be."""
+    table = Table("Main figures" if main else "Other figures",
+                  ("Trial and outcome", "Published", "As configured", "Lowest to highest",
+                   "Agrees"))
+    for word, rows in figures(sweep, main):
+        first = next(rows.itertuples())
+        low, high = reach(rows)
+        tone = GREY if first.status != CONFIRMED else _TONE[word]
+        unit = UNITS[first.unit]
+        name = figure_name(first) + (f" ({first.note})" if first.note else "")
+        table.add(tone, name, published_words(first),
+                  effect_words(first.simulated, first.simulated_low, first.simulated_high, unit),
+                  f"{low:+.1f} to {high:+.1f} {unit}",
+                  SAID[word] + ("" if first.status == CONFIRMED
+                                else f" (from {first.status}, not counted)"))
+    return table
+
+
+def apart(sweep: Sweep) -> Table:
+    """Main figures with one constant at a time at the ends of its range."""
+    table = Table("One constant at a time",
+                  ("Trial and outcome", "Constant", "Configured", "Range", "Effect at the low end",
+                   "at the high end", "as configured"))
+    for _, rows in figures(sweep):
+        first = rows.iloc[0]
+        effects = {(r.constant, r.end): r for r in rows.itertuples()}
+        base = effects.get((ALL, CONFIGURED))
+        for constant in sweep.constants[first["trial"]]:
+            table.add(GREY if first["status"] != CONFIRMED else "", figure_name(first),
+                      constant.name, *_values(constant),
+                      *(_said(effects.get((constant.name, end))) for end in (LOW, HIGH)),
+                      _said(base))
+    return table
+
+
+def headline(sweep: Sweep) -> str:
+    """How much of the board's verdict hangs on the constants."""
+    found = [word for word, rows in figures(sweep) if rows.iloc[0]["status"] == CONFIRMED]
+    always, some, none = (found.count(word) for word in (ALWAYS, SOMEWHERE, NOWHERE))
+    return (f"By their main figure, {always} of {len(found)} confirmed trials agree with what was "
+            f"published whatever their constants are within their ranges, {some} for some values, "
+            f"{none} for none.")
+
+
+def _values(constant: Constant) -> tuple[str, str]:
+    if len(constant.now) > 1:
+        return "each offence's own", "each offence's own"
+    (now,), (low,), (high,) = (v.values() for v in (constant.now, constant.low, constant.high))
+    unit = "" if constant.unit == "1" else f" {constant.unit}"
+    return f"{number(now)}{unit}", f"{number(low)} to {number(high)}"
+
+
+def _said(row) -> str:
+    return "\u2013" if row is None else f"{row.simulated:+.1f} {UNITS[row.unit]}"
