@@ -1,6 +1,6 @@
 """The sweep: constants and their ranges, what hangs on them, and a trial in miniature."""
 
-import re
+import math
 import shutil
 from types import SimpleNamespace
 
@@ -14,7 +14,8 @@ from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
 from citysim.evidence.sweep import page, tables
 from citysim.evidence.sweep import run as sweeping
-from citysim.evidence.sweep.run import ALL, CONFIGURED, LEAST, MOST, Sweep, reach, standing
+from citysim.evidence.sweep.run import ALL, CONFIGURED, LEAST, MOST, Sweep
+from citysim.evidence.sweep.standing import ALWAYS, NOWHERE, SOMEWHERE, UNSAID, reach, standing
 from citysim.evidence.trials.constants import HIGH, LOW, constants_of
 from citysim.evidence.trials.entries import load_trial, load_trials
 from citysim.evidence.trials.run import settings_of
@@ -98,107 +99,147 @@ def test_every_trial_with_a_verdict_names_constants():
 # --- standing
 
 
-def rows(values, agrees, rule="sign_and_factor", published=-20.0, low=None, high=None):
-    return pd.DataFrame({"simulated": values, "agrees": agrees, "rule": rule,
-                         "published": published, "published_low": low, "published_high": high})
+def rows(values, rule="sign_and_factor", published=-20.0, low=None, high=None, inside=None,
+         direction=""):
+    """A figure in several settings; ``inside`` by its rule unless it is given."""
+    table = pd.DataFrame({"simulated": values, "rule": rule, "published": published,
+                          "published_low": low, "published_high": high, "direction": direction,
+                          "agrees": inside})
+    table["inside"] = [sweeping._inside(row) for row in table.to_dict("records")]
+    return table
 
 
 @pytest.mark.parametrize(("table", "word"), [
-    (rows([-12, -11, -30], [True, True, True]), sweeping.ALWAYS),
-    (rows([-8, -4, -12], [False, False, True]), sweeping.SOMEWHERE),
-    (rows([-60, -4, -70], [False, False, False]), sweeping.SOMEWHERE),  # the span holds -20
-    (rows([-8, -4, -9], [False, False, False]), sweeping.NOWHERE),
-    (rows([1.0, -1.0, 3.0], [False] * 3, "overlap", -9, -12, -5), sweeping.NOWHERE),
-    (rows([1.0, -15.0], [False] * 2, "overlap", -9, -12, -5), sweeping.SOMEWHERE),
-    (rows([1.0, -15.0], [False] * 2, "null", None), sweeping.NOWHERE),
-    (rows([1.0, -15.0], [None] * 2, "none", None), sweeping.UNSAID),
+    (rows([-12, -11, -30]), ALWAYS),
+    (rows([-8, -4, -12]), SOMEWHERE),
+    (rows([-60, -4, -70]), SOMEWHERE),  # the span holds -20
+    (rows([-8, -4, -9]), NOWHERE),
+    (rows([8, 40, 20]), NOWHERE),  # the wrong sign
+    (rows([1.0, -1.0, 3.0], "overlap", -9, -12, -5), NOWHERE),
+    (rows([1.0, -15.0, 2.0], "overlap", -9, -12, -5), SOMEWHERE),
+    (rows([-6.0, -5.5, -11.0], "overlap", -9, -12, -5), ALWAYS),
+    (rows([3.0, -5.0, 8.0], "null", math.nan, inside=[False] * 3), SOMEWHERE),
+    (rows([3.0, 5.0, 8.0], "null", math.nan, inside=[False] * 3), NOWHERE),
+    (rows([-1.0, 5.0, 8.0], "at_least", -3.0), ALWAYS),
+    (rows([-4.0, -5.0, -8.0], "at_least", -3.0), NOWHERE),
+    (rows([-4.0, -5.0, 0.0], "direction", math.nan, direction="down"), SOMEWHERE),
+    (rows([4.0, 5.0, 1.0], "direction", math.nan, direction="up"), ALWAYS),
+    (rows([math.nan] * 3), UNSAID),
+    (rows([-12.0, math.nan, -30.0]), UNSAID),  # what is missing might disagree
+    (rows([-2.0, math.nan, -3.0]), UNSAID),  # and might agree
+    (rows([-2.0, math.nan, -12.0]), SOMEWHERE),
 ])
 def test_the_verdict_hangs_on_the_constants_or_not(table, word):
-    assert standing(table) == word
+    assert standing(table, len(table)) == word
+
+
+def test_settings_that_did_not_run_leave_the_verdict_open():
+    assert standing(rows([-12, -11]), 3) == UNSAID
+    assert standing(rows([-2, -3]), 3) == UNSAID
 
 
 def test_the_reach_is_from_the_lowest_to_the_highest():
-    assert reach(rows([-8, -30, 2], [False] * 3)) == (-30, 2)
+    assert reach(rows([-8, -30, 2])) == (-30, 2)
 
 
 # --- settings of a trial
 
 
 def simulated(given):
-    """A made-up effect: more light lowers crime, being seen does not matter, the two add up."""
-    return -100 * given.get(LIGHT, 0.3) + 50 * given.get(SEEN, 0.6)
+    """A made-up effect: more light lowers crime, and so does being seen, less."""
+    return -100 * (given.get(LIGHT, 0.3) - 0.3) - 50 * (given.get(SEEN, 0.6) - 0.6)
+
+
+def summary_of(name, value):
+    return {"outcome": "crime", "arm": "light", "scope": "units", "seeds": 2, "hazards": value,
+            "hazards_low": value - 1, "hazards_high": value + 1, "trial_low": -50.0,
+            "trial_high": 50.0, "scenario": name}
 
 
 @pytest.fixture
 def stubbed(monkeypatch, tmp_path):
-    ran = []
+    made = SimpleNamespace(ran=[], folder=tmp_path, effect=simulated, failing=())
 
-    def fake(trial, words, config_path, told):
-        ran.append({path: value for path, value in trial.set.items() if path in (LIGHT, SEEN)})
-        value = simulated(trial.set)
-        summary = pd.DataFrame([{"outcome": "crime", "arm": "light", "scope": "units",
-                                 "seeds": 2, "hazards": value, "hazards_low": value - 1,
-                                 "hazards_high": value + 1, "trial_low": -50.0,
-                                 "trial_high": 50.0}])
-        return SimpleNamespace(summary=summary, failed=[], total=2)
+    def fake(settings, told, program):
+        found = []
+        for name, keys in settings.scenarios.items():
+            given = dict(keys["set"])
+            made.ran.append(given)
+            if name not in made.failing:
+                found.append(summary_of(name, made.effect(given)))
+        return SimpleNamespace(summary=pd.DataFrame(found), failed=list(made.failing),
+                               total=2 * len(settings.scenarios))
 
-    monkeypatch.setattr(sweeping, "run_trial", fake)
+    monkeypatch.setattr(sweeping, "run_study", fake)
     monkeypatch.setattr(sweeping, "load_trials", lambda path: {
         "street_lighting_review": naming(LIGHT, SEEN), "aa_miniature": naming()})
-    return SimpleNamespace(ran=ran, folder=tmp_path)
+    return made
 
 
 def test_every_end_is_run_and_then_all_at_once(stubbed):
     found = sweeping.run_sweep(output_dir=stubbed.folder)
     assert set(found.trials) == {"street_lighting_review"}
     (light, seen) = found.constants["street_lighting_review"]
-    assert stubbed.ran == [
-        {}, light.low, light.high, seen.low, seen.high,
-        light.high | seen.low,   # both where crime is lowest
-        light.low | seen.high]
+    assert stubbed.ran == [{}, light.low, light.high, seen.low, seen.high,
+                           light.high | seen.high, light.low | seen.low]
     main_rows = found.figures[found.figures["main"]]
+    assert len(main_rows) == found.settings_of("street_lighting_review") == 7
     by_end = {(r.constant, r.end): r.simulated for r in main_rows.itertuples()}
     assert by_end[ALL, LEAST] == min(by_end.values())
     assert by_end[ALL, MOST] == max(by_end.values())
     assert by_end[ALL, CONFIGURED] == simulated({})
 
 
-def test_the_configured_value_stays_where_both_ends_are_worse(stubbed, monkeypatch):
-    monkeypatch.setitem(globals(), "simulated", lambda given: abs(given.get(LIGHT, 0.3) - 0.3))
+def test_the_configured_value_stays_where_neither_end_is_better(stubbed):
+    stubbed.effect = lambda given: abs(given.get(LIGHT, 0.3) - 0.3)  # and being seen is nothing
     found = sweeping.run_sweep(output_dir=stubbed.folder)
     (light, seen) = found.constants["street_lighting_review"]
-    assert {path: stubbed.ran[5][path] for path in light.now} == light.now
+    least, most = stubbed.ran[-2:]
+    assert least == light.now | seen.now
+    assert most[LIGHT] in (light.low[LIGHT], light.high[LIGHT])
+    assert most[SEEN] == seen.now[SEEN]
 
 
-def test_a_setting_that_cannot_run_is_a_problem_and_hides_nothing(stubbed, monkeypatch):
-    good = sweeping.run_trial
-
-    def refusing(trial, words, config_path, told):
-        if trial.set.get(LIGHT) == 0.1:
-            raise InputError("too few streets", where="units.number")
-        return good(trial, words, config_path, told)
-
-    monkeypatch.setattr(sweeping, "run_trial", refusing)
+def test_a_setting_that_failed_is_told_and_leaves_the_verdict_open(stubbed):
+    stubbed.failing = (f"{LIGHT} low",)
     found = sweeping.run_sweep(output_dir=stubbed.folder)
-    assert any("too few streets" in problem for problem in found.problems)
+    assert any("runs failed" in problem for problem in found.problems)
     assert (LIGHT, HIGH) in set(zip(found.figures["constant"], found.figures["end"], strict=True))
+    stubbed.effect, stubbed.failing = (lambda given: -20.0), (f"{ALL} {CONFIGURED}",)
+    found = sweeping.run_sweep(output_dir=stubbed.folder)
+    (row, *_) = tables.across(found).rows
+    assert row[2] == "\u2013"  # no other setting stands in for the configured one
+    assert row[-1] == "no verdict"
+    assert "1 say nothing" in tables.headline(found)
+
+
+def test_a_trial_that_cannot_run_is_a_problem(stubbed, monkeypatch):
+    def refusing(settings, told, program):
+        raise InputError("too few streets", where="units.number")
+
+    monkeypatch.setattr(sweeping, "run_study", refusing)
+    found = sweeping.run_sweep(output_dir=stubbed.folder)
+    assert found.problems == ["street_lighting_review: too few streets (in units.number)"]
+    assert not tables.figures(found)
 
 
 # --- what is shown
 
 
-def test_page_document_and_picture_say_the_same(stubbed, monkeypatch):
+def test_page_document_and_picture_say_the_same(stubbed):
     found = sweeping.run_sweep(output_dir=stubbed.folder)
+    found.problems = ["made: up"]
     written = page.write_page(found, stubbed.folder).read_text(encoding="utf-8")
     document = page.markdown(found)
     sentence = tables.headline(found)
-    # As configured nothing happens; from -35 to +30 there is room for the published -21.
+    # As configured nothing happens; from -30 to +35 there is room for the published -21.
     assert "0 of 1 confirmed trials" in sentence
-    assert "1 for some values, 0 for none" in sentence
+    assert "1 for some values, 0 for none." in sentence
     for text in (written, document):
         assert sentence in text
         assert SEEN in text
-        assert re.search(r"Brighter street lighting: crime, light", text)
+        assert "Brighter street lighting: crime, light" in text
+        assert "made: up" in text
     assert (stubbed.folder / "figures" / "ranges.png").stat().st_size > 10_000
     kept = pd.read_csv(stubbed.folder / "figures.csv")
     assert len(kept) == len(found.figures)
@@ -208,7 +249,15 @@ def test_trials_from_memory_are_shown_and_not_counted(stubbed):
     found = sweeping.run_sweep(output_dir=stubbed.folder)
     found.figures["status"] = "memory"
     assert "0 of 0 confirmed trials" in tables.headline(found)
-    assert all("not counted" in row[-1] for row in tables.across(found).rows)
+    shown = tables.across(found).rows
+    assert len(shown) == 1
+    assert "not counted" in shown[0][-1]
+
+
+def test_constants_do_not_enter_the_keys_of_runs():
+    """Naming one more constant must not make a trial run anew."""
+    keys = {settings_of(naming(*names)).key() for names in ((), (LIGHT,), (LIGHT, SEEN))}
+    assert len(keys) == 1
 
 
 # --- the command
@@ -224,6 +273,26 @@ def test_bad_words_are_refused_before_anything_runs(words, said, tmp_path, capsy
     assert main(["evidence", "sweep", *words, f"output_dir={folder}"]) == 2
     assert said in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_a_configuration_without_constants_is_refused(tmp_path, capsys):
+    configs = shutil.copytree(shipped_config_dir(), tmp_path / "configs")
+    for entry in (configs / "evidence" / "trials").glob("*.yaml"):
+        content = yaml.safe_load(entry.read_text(encoding="utf-8"))
+        content.pop("constants", None)
+        entry.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert main(["evidence", "sweep", "--config-path", str(configs)]) == 2
+    assert "no trial names constants" in capsys.readouterr().err
+
+
+def test_constants_without_a_verdict_to_change_are_refused(tmp_path, capsys):
+    configs = shutil.copytree(shipped_config_dir(), tmp_path / "configs")
+    entry = configs / "evidence" / "trials" / "aa_miniature.yaml"
+    content = yaml.safe_load(entry.read_text(encoding="utf-8"))
+    entry.write_text(yaml.safe_dump({**content, "constants": [LIGHT], "published": []}),
+                     encoding="utf-8")
+    assert main(["evidence", "sweep", "--config-path", str(configs)]) == 2
+    assert "aa_miniature.yaml, constants" in capsys.readouterr().err
 
 
 def test_a_constant_that_is_not_there_is_refused_with_file_and_key(tmp_path, capsys):
@@ -252,5 +321,6 @@ def test_a_sweep_in_miniature(tmp_path):
     assert not found.problems
     effect = {r.end: r.simulated for r in found.figures[found.figures["main"]].itertuples()}
     assert effect[HIGH] < effect[CONFIGURED] < effect[LOW] < 0
-    carried = settings_of(load_trial("large_dose_miniature", configs), config_path=configs)
-    assert carried.get_path(constant) == found.constants["large_dose_miniature"][0].now[constant]
+    again = sweeping.run_sweep(["executor=serial"], tmp_path / "out", configs,
+                               only=["large_dose_miniature"])
+    pd.testing.assert_frame_equal(again.figures, found.figures)

@@ -73,12 +73,11 @@ def board(words: list[str], config_path: str | None = None) -> int:
 
 def sweep(words: list[str], config_path: str | None = None) -> int:
     """Run trials over the ranges of their constants, print and write what came out."""
-    parser = _board_parser(config_path)
-    wanted = parser.parse_intermixed_args(words)
-    rest, _, output_dir = _taken(wanted.words)
-    if wanted.log or any(word.startswith("depth=") or "=" not in word for word in wanted.words):
+    wanted = _board_parser(config_path).parse_intermixed_args(words)
+    if wanted.log or any(w.startswith("depth=") or "=" not in w for w in wanted.words):
         raise InputError("a sweep has no depth and no log", where="citysim evidence sweep",
                          allowed="--write-docs, --trial, output_dir, jobs, executor, parameters")
+    rest, _, output_dir = _taken(wanted.words)
     if wanted.trial and wanted.write_docs:
         raise InputError("a part of the sweep is not kept", where="--trial",
                          allowed="a whole sweep, or without --write-docs")
@@ -131,8 +130,8 @@ def _taken(words: list[str]) -> tuple[list[str], str, str]:
                              allowed="; ".join(_USAGE.values()),
                              closest=closest_match(word, (*depths, *_USAGE)))
         elif key in ("city", "seeds", "days", "name", "policy"):
-            raise InputError(f"the board sets '{key}' itself", where="citysim evidence",
-                             allowed="depth, output_dir, jobs, executor, parameters")
+            raise InputError(f"the evidence sets '{key}' itself", where="citysim evidence",
+                             allowed="output_dir, jobs, executor, parameters")
         elif key in given:
             given[key] = value
         else:

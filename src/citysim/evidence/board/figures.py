@@ -124,17 +124,21 @@ def _trial(ax: Axes, y: float, r) -> None:
         ax.plot([low, high], [y + 0.2] * 2, color=PALE, linewidth=1, zorder=1)
     interval(ax, y + 0.2, (r.simulated, r.simulated_low, r.simulated_high),
               PALE if pale else SIMULATED, -_REACH, _REACH)
-    colour = PALE if pale else PUBLISHED
-    if r.rule == "direction":
-        ax.plot(-8 if r.direction == "down" else 8, y - 0.18, color=colour, markersize=7,
-                marker="<" if r.direction == "down" else ">", linestyle="none", zorder=3)
-    elif r.rule != "none":
-        value = 0.0 if r.published is None or r.published != r.published else r.published
-        interval(ax, y - 0.18, (value, r.published_low, r.published_high), colour, -_REACH,
-                  _REACH, "D", hollow=r.rule == "null")
+    published_mark(ax, y - 0.18, r, PALE if pale else PUBLISHED)
     word, tone = _SIGNS[_verdict(r)]
     ax.text(_REACH * 1.33, y, word if not pale else "not counted", ha="right", va="center",
             fontsize=8, color=UNSURE if pale else tone, fontweight="bold")
+
+
+def published_mark(ax: Axes, y: float, r, colour: str) -> None:
+    """What was published: a diamond with its interval, hollow for no effect; or a direction."""
+    if r.rule == "direction":
+        ax.plot(-8 if r.direction == "down" else 8, y, color=colour, markersize=7,
+                marker="<" if r.direction == "down" else ">", linestyle="none", zorder=3)
+    elif r.rule != "none":
+        value = 0.0 if r.published is None or r.published != r.published else r.published
+        interval(ax, y, (value, r.published_low, r.published_high), colour, -_REACH, _REACH, "D",
+                 hollow=r.rule == "null")
 
 
 def _moved(ax: Axes, y: float, ring, pale: bool) -> None:
@@ -155,7 +159,7 @@ def _moved(ax: Axes, y: float, ring, pale: bool) -> None:
 
 
 def interval(ax: Axes, y: float, ends, colour: str, least: float, most: float,
-              marker: str = "o", hollow: bool = False) -> None:
+             marker: str = "o", hollow: bool = False) -> None:
     """A middle with its interval, with an arrow where it lies beyond the edge."""
     middle, low, high = (_or_nan(v) for v in ends)
     if not math.isfinite(middle):

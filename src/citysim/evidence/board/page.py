@@ -77,9 +77,7 @@ def markdown(board: Board) -> str:
 
 def write_document(board: Board, docs: Path) -> Path:
     """Write the board's page of the documentation, one for each depth."""
-    path = Path(docs) / DOCUMENTS[board.depth]
-    path.write_text(markdown(board), encoding="utf-8")
-    return path
+    return write_whole(Path(docs) / DOCUMENTS[board.depth], markdown(board))
 
 
 def passed(board: Board) -> bool:

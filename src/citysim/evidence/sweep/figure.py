@@ -6,10 +6,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from citysim.evidence.board.figures import PUBLISHED, SIMULATED, interval, label_of
+from citysim.evidence.board.figures import (
+    PUBLISHED,
+    SIMULATED,
+    interval,
+    label_of,
+    published_mark,
+)
 from citysim.evidence.board.findings import CONFIRMED
-from citysim.evidence.sweep.run import NOWHERE, SOMEWHERE, UNSAID, Sweep, reach
-from citysim.evidence.sweep.tables import SAID, figures
+from citysim.evidence.sweep.run import Sweep
+from citysim.evidence.sweep.standing import NOWHERE, SOMEWHERE, UNSAID, reach
+from citysim.evidence.sweep.tables import SAID, configured, figures
 from citysim.report.figures.style import BAD, GOOD, INK, QUIET, UNSURE, look, new_figure, zero_line
 
 _EDGE = 100.0  # per cent; what lies beyond is drawn as an arrow at the edge
@@ -57,17 +64,11 @@ def _row(ax, y: float, word: str, table) -> None:
     low, high = np.clip(reach(table), -_EDGE, _EDGE)
     ax.plot([low, high], [y + 0.2] * 2, color="#dddddd" if pale else _PALE, linewidth=6,
             solid_capstyle="butt", zorder=1)
-    interval(ax, y + 0.2, (first.simulated, None, None), UNSURE if pale else SIMULATED, -_EDGE,
-             _EDGE)
-    colour = UNSURE if pale else PUBLISHED
-    if first.rule == "direction":
-        ax.plot(-8 if first.direction == "down" else 8, y - 0.18, color=colour, markersize=7,
-                marker="<" if first.direction == "down" else ">", linestyle="none", zorder=3)
-    else:
-        value = 0.0 if first.published is None or first.published != first.published \
-            else first.published
-        interval(ax, y - 0.18, (value, first.published_low, first.published_high), colour, -_EDGE,
-                 _EDGE, "D", hollow=first.rule == "null")
+    base = configured(table)
+    if base is not None:
+        interval(ax, y + 0.2, (base.simulated, None, None), UNSURE if pale else SIMULATED, -_EDGE,
+                 _EDGE)
+    published_mark(ax, y - 0.18, first, UNSURE if pale else PUBLISHED)
     said = "not counted" if pale else f"agrees {SAID[word]}" if word != UNSAID else SAID[word]
     ax.text(_EDGE * 1.49, y, said, ha="right", va="center", fontsize=8, fontweight="bold",
             color=UNSURE if pale else _TONE.get(word, GOOD))

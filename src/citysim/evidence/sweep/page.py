@@ -19,27 +19,31 @@ DOCUMENT = "evidence_sweep.md"
 _TITLE = "How much hangs on what nobody has measured?"
 _LEADS = {
     "Main figures": "Every setting of a trial\u2019s constants: each alone at both ends of its "
-                    "range, then all at once where they make the effect lowest and highest. A "
-                    "trial agrees by the board\u2019s own rules. Where it agrees for none, no "
-                    "constant explains the miss: the model lacks a mechanism, or the trial found "
-                    "something else. Where it agrees for some, the verdict is about the constant "
-                    "as much as about the model.",
+                    "range, then all at once where each makes the effect lowest, and highest. The "
+                    "board\u2019s rules, but the middle of the effect has to agree, not just its "
+                    "interval. Where it agrees for none, no setting tried here explains the miss: "
+                    "the model lacks a mechanism, the trial found something else, or what is slow "
+                    "did not show in the time that trials have here. Where it agrees for some, "
+                    "the verdict is about the constant as much as about the model.",
     "One constant at a time": "The others as configured. Constants of offences move together, "
                               "each within its own range. Effects are precise: the same city, "
                               "with and without treatment, sharing all luck.",
-    "Other figures": "All else that was published of these trials.",
+    "Other figures": "All else that was published of these trials. The ends of all at once are "
+                     "those of the main figure. No effect was found: agrees where a single trial "
+                     "of that size would find none.",
 }
 
 
 def basis(sweep: Sweep) -> str:
     """What the sweep rests on."""
     seeds = sorted({trial.seeds for trial in sweep.trials.values()})
-    return ("Some constants nearly are the effect of a measure: how much of a patrol's presence an "
-            "offender takes for certain, how much being seen matters, what a mentor changes. None "
-            "is set to hit a trial; each has a range from outside evidence or, where there is "
-            "none, an assumed one (its file says which). Trials are cut short as on the quick "
-            f"board and have {' or '.join(map(str, seeds))} seeds each, the same ones in every "
-            "setting.")
+    return ("Some constants nearly are the effect of a measure: how much of a patrol\u2019s "
+            "presence an offender takes for certain, how much being seen matters, what a mentor "
+            "changes. None is set to hit a trial; each has a range from outside evidence or, "
+            "where there is none, an assumed one (its file says which). Levels stay as they were "
+            "calibrated with the configured constants. Trials have "
+            f"{' or '.join(map(str, seeds))} seeds each, the same ones in every setting, and the "
+            "days that configs/evidence/board/sweep.yaml leaves them.")
 
 
 def write_page(sweep: Sweep, folder: str | Path) -> Path:
@@ -63,6 +67,7 @@ def render(sweep: Sweep, drawn: list[Plate]) -> str:
     body = [f'<p class="kicker">citysim: the evidence board</p><h1>{_TITLE}</h1>'
             f'<div class="answer"><p>{escape(headline(sweep))}</p></div>'
             f"<p>{escape(basis(sweep))}</p>"]
+    body += [f'<p class="warning">Did not run: {escape(problem)}</p>' for problem in sweep.problems]
     for table in _tables(sweep):
         inner = f"<p>{escape(_LEADS[table.name])}</p>" + html_table(table)
         if table.name == "Main figures":
@@ -80,7 +85,8 @@ def markdown(sweep: Sweep) -> str:
     parts = ["# The constants that nearly are the effect",
              "Written by `citysim evidence sweep --write-docs`; not by hand. The board itself: "
              "[evidence.md](evidence.md); trials: [evidence_trials.md](evidence_trials.md).",
-             headline(sweep), basis(sweep)]
+             headline(sweep), basis(sweep),
+             *(f"**Did not run:** {problem}" for problem in sweep.problems)]
     for table in _tables(sweep):
         parts += [f"## {table.name}", _LEADS[table.name], markdown_table(table)]
     parts += ["## Where these numbers come from",
@@ -99,5 +105,6 @@ def _tables(sweep: Sweep) -> list[Table]:
 
 
 def _origin(sweep: Sweep) -> list[tuple[str, str]]:
-    return [("run on", f"{sweep.date} UTC"), ("command", "citysim evidence sweep"),
-            ("code", sweep.code)]
+    return [("run on", f"{sweep.date} UTC"),
+            ("command", " ".join(("citysim evidence sweep", *sweep.overrides))),
+            ("code", sweep.code), ("parameters", sweep.parameters)]

@@ -1,35 +1,54 @@
-"""Running trials at the ends of the ranges of their constants, each a study that can be resumed.
+"""Running trials at the ends of the ranges of their constants, each trial a study or two.
 
-One constant at a time, then all at once: at the ends that make the main figure lowest, and at
-those that make it highest. Constants that work against each other or only together could reach
-farther still; that is not looked for.
+One constant at a time, then all at once: where each makes the main figure lowest, and where each
+makes it highest. Constants that matter only together could reach farther still; that is not
+looked for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from citysim.config.errors import InputError
 from citysim.evidence.board.plan import load_sweep
-from citysim.evidence.board.run import OUTPUTS, Watch, chosen, judged, silent
+from citysim.evidence.board.run import OUTPUTS, Watch, chosen, judged, parameter_hash, silent
+from citysim.evidence.sweep.standing import region
 from citysim.evidence.trials.constants import HIGH, LOW, Constant, constants_of
-from citysim.evidence.trials.entries import load_trials
-from citysim.evidence.trials.pool import FACTOR
-from citysim.evidence.trials.run import check_entries, run_trial, settings_of
+from citysim.evidence.trials.entries import load_trials, parse_trial
+from citysim.evidence.trials.pool import pooled
+from citysim.evidence.trials.run import PROGRAM, check_entries, settings_of
 from citysim.evidence.trials.schema import Trial
+from citysim.evidence.trials.simulate import PART
 from citysim.study.design import code_hash
+from citysim.study.run import run_study
+from citysim.study.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CONFIGURED, LEAST, MOST = "as configured", "lowest", "highest"
 ALL = "all"
-ALWAYS, SOMEWHERE, NOWHERE, UNSAID = "always", "somewhere", "nowhere", "unsaid"
-_SHORT = {LEAST: min, MOST: max}
+_SWEPT = replace(PROGRAM, summarise=f"{__name__}:summarise")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to run a trial: ``constant`` (or ``all``) at ``end``, and parameters by path."""
+
+    constant: str
+    end: str
+    values: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """Of the scenario that runs it."""
+        return f"{self.constant} {self.end}"
 
 
 @dataclass
@@ -43,21 +62,31 @@ class Sweep:
     constants
         Their constants, by id of the trial.
     figures
-        Verdicts (``trials/pool.py``, with ``main`` and ``note``) of every setting: ``constant`` is
-        a constant's name or ``all``; ``end`` is ``low``, ``high``, of all ``lowest`` or
-        ``highest``, and ``as configured``.
+        Verdicts (``trials/pool.py``, with ``main`` and ``note``) of every setting that gave any:
+        ``constant`` is a constant's name or ``all``; ``end`` is ``low`` or ``high``, of all
+        ``as configured``, ``lowest`` or ``highest``; ``inside`` says whether the middle of the
+        precise effect agrees, of a null whether a single trial would find nothing.
     problems
         What did not run, in words.
-    code, date
-        Hash of the source; day and time (UTC).
+    overrides
+        Words that every study was given.
+    code, parameters, date
+        Hashes of the source and of the parameters as configured; day and time (UTC).
     """
 
     trials: dict[str, Trial]
     constants: dict[str, list[Constant]]
     figures: pd.DataFrame
     problems: list[str] = field(default_factory=list)
+    overrides: tuple[str, ...] = ()
     code: str = ""
+    parameters: str = ""
     date: str = ""
+
+    def settings_of(self, trial: str) -> int:
+        """How many settings a trial has."""
+        n = len(self.constants[trial])
+        return 1 + 2 * n + 2 * (n > 1)
 
 
 def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
@@ -81,7 +110,7 @@ def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
     Raises
     ------
     InputError
-        On bad settings, or a chosen trial without constants.
+        On bad settings, or if no chosen trial names constants.
     """
     import datetime
 
@@ -90,117 +119,102 @@ def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
     plan, watch, only = load_sweep(config_path), watch or silent, list(only)
     trials = chosen(load_trials(config_path), only)
     bare = [name for name, trial in trials.items() if not trial.constants]
-    if only and bare:
-        raise InputError(f"trial '{bare[0]}' names no constants", where="--trial",
-                         allowed="an entry with the key constants")
+    if (only and bare) or len(bare) == len(trials):
+        raise InputError(f"trial '{bare[0]}' names no constants" if only else
+                         "no trial names constants", where="--trial" if only else "",
+                         allowed="entries with the key constants")
     trials = {name: plan.cut(trial) for name, trial in trials.items() if trial.constants}
     check_entries(trials.values(), overrides, config_path)
-    constants = {name: constants_of(trial, settings_of(trial, overrides, config_path), name)
-                 for name, trial in trials.items()}
-    sweep = Sweep(trials, constants, pd.DataFrame(), code=code_hash(),
+    bases = {name: settings_of(trial, overrides, config_path) for name, trial in trials.items()}
+    constants = {name: constants_of(trial, bases[name], name) for name, trial in trials.items()}
+    sweep = Sweep(trials, constants, pd.DataFrame(), overrides=tuple(overrides), code=code_hash(),
+                  parameters=parameter_hash(*bases.values()),
                   date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"))
-    folder, parts = Path(output_dir) / "sweep", []
-    for name, trial in trials.items():
-        runner = _Runner(trial, constants[name], overrides, folder / name, config_path, watch)
-        parts += runner.run()
-        sweep.problems += runner.problems
-    if parts:
-        sweep.figures = pd.concat(parts, ignore_index=True)
+    parts = []
+    for name in trials:
+        folder = Path(output_dir) / "sweep" / name
+        apart = _apart(constants[name])
+        parts.append(_run(sweep, name, apart, folder / "one_at_a_time", config_path, watch))
+        if len(constants[name]) > 1 and len(parts[-1]):
+            together = _together(constants[name], parts[-1])
+            parts.append(_run(sweep, name, together, folder / "all_at_once", config_path, watch))
+    if any(len(part) for part in parts):
+        sweep.figures = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    again = [settings_of(trial, overrides, config_path) for trial in trials.values()]
+    if (code_hash.__wrapped__(), parameter_hash(*again)) != (sweep.code, sweep.parameters):
+        sweep.problems.append("sweep: code or configuration changed while it ran; run it again")
     return sweep
 
 
-class _Runner:
-    """All settings of one trial."""
+def summarise(folder: Path) -> pd.DataFrame:
+    """Pooled effects of every setting that has run, with the column ``scenario``."""
+    import pandas as pd
 
-    def __init__(self, trial, constants, overrides, folder, config_path, watch):
-        self.trial, self.constants, self.folder = trial, constants, folder
-        self.overrides, self.config_path, self.watch = overrides, config_path, watch
-        self.problems: list[str] = []
+    store = Store(folder)
+    trial = parse_trial(store.manifest["config"][PART]["entry"])
+    estimates = store.read("estimates")
+    return pd.concat([pooled(trial, rows).assign(scenario=name)
+                      for name, rows in estimates.groupby("scenario", sort=False, observed=True)],
+                     ignore_index=True)
 
-    def run(self) -> list[pd.DataFrame]:
-        """Verdicts of every setting that ran."""
-        parts = [self._setting(ALL, CONFIGURED, {})]
-        for constant in self.constants:
-            parts += [self._setting(constant.name, end, constant.at(end)) for end in (LOW, HIGH)]
-        parts = [part for part in parts if part is not None]
-        if len(self.constants) > 1 and parts:
-            for end in (LEAST, MOST):
-                found = self._setting(ALL, end, self._together(parts, end))
-                parts += [] if found is None else [found]
-        return parts
 
-    def _together(self, parts: list[pd.DataFrame], wanted: str) -> dict[str, float]:
-        """Every constant where the main figure was lowest or highest, the configured included."""
-        found = {(p["constant"].iat[0], p["end"].iat[0]): _main(p) for p in parts}
+def _apart(constants: list[Constant]) -> list[Setting]:
+    return [Setting(ALL, CONFIGURED, {}), *(Setting(c.name, end, c.at(end)) for c in constants
+                                            for end in (LOW, HIGH))]
+
+
+def _together(constants: list[Constant], rows: pd.DataFrame) -> list[Setting]:
+    """Every constant where the main figure came out lowest, and highest; configured if as good."""
+    main = rows[rows["main"].astype(bool)]
+    found = {(r.constant, r.end): float(r.simulated) for r in main.itertuples()
+             if math.isfinite(r.simulated)}
+    settings = []
+    for name, best in ((LEAST, min), (MOST, max)):
         values: dict[str, float] = {}
-        for constant in self.constants:
-            ends = {end: value for end in (LOW, HIGH, CONFIGURED)
-                    if math.isfinite(value := found.get(
-                        (ALL if end == CONFIGURED else constant.name, end), math.nan))}
-            best = _SHORT[wanted](ends, key=lambda end, ends=ends: ends[end], default=CONFIGURED)
-            values |= constant.at(best)
-        return values
-
-    def _setting(self, constant: str, end: str, values: dict[str, float]) -> pd.DataFrame | None:
-        trial = self.trial.model_copy(update={"set": {**self.trial.set, **values}})
-        name = f"{constant}_{end}".replace("*", "all").replace(" ", "_")
-        words = [f"seeds={trial.seeds}", *self.overrides, f"output_dir={self.folder / name}"]
-        try:
-            with self.watch(f"{trial.label}: {constant}, {end}") as told:
-                result = run_trial(trial, words, self.config_path, told)
-        except InputError as error:  # one trial that cannot run must not hide the others
-            place = f" (in {error.where})" if error.where else ""
-            self.problems.append(f"{trial.id}: {constant}, {end}: {error.message}{place}")
-            return None
-        if len(result.failed):
-            self.problems.append(f"{trial.id}: {constant}, {end}: {len(result.failed)} of "
-                                 f"{result.total} seeds failed")
-        if result.summary is None or not len(result.summary):
-            self.problems.append(f"{trial.id}: {constant}, {end}: no effect came out")
-            return None
-        return judged(trial, result.summary).assign(constant=constant, end=end)
+        for constant in constants:
+            ends = {end: found[key] for end in (CONFIGURED, LOW, HIGH)
+                    if (key := (ALL if end == CONFIGURED else constant.name, end)) in found}
+            values |= constant.at(best(ends, key=ends.__getitem__, default=CONFIGURED))
+        settings.append(Setting(ALL, name, values))
+    return settings
 
 
-def _main(part: pd.DataFrame) -> float:
-    return float(part.loc[part["main"].astype(bool), "simulated"].iat[0])
+def _run(sweep: Sweep, name: str, settings: list[Setting], folder: Path, config_path,
+         watch: Watch) -> pd.DataFrame:
+    """Verdicts of some settings of one trial, run as the scenarios of one study."""
+    import pandas as pd
+
+    trial, problems = sweep.trials[name], sweep.problems
+    words = [f"seeds={trial.seeds}", *sweep.overrides, f"output_dir={folder}"]
+    study = settings_of(trial, words, config_path, {s.name: s.values for s in settings})
+    try:
+        with watch(f"{trial.label}: {folder.name.replace('_', ' ')}") as told:
+            result = run_study(study, told, _SWEPT)
+    except InputError as error:  # one trial that cannot run must not hide the others
+        place = f" (in {error.where})" if error.where else ""
+        problems.append(f"{name}: {error.message}{place}")
+        return pd.DataFrame()
+    if failed := len(result.failed):
+        problems.append(f"{name}: {failed} of {result.total} runs failed")
+    if result.summary is None or not len(result.summary):
+        problems.append(f"{name}: no effect came out")
+        return pd.DataFrame()
+    parts = []
+    for setting in settings:
+        rows = result.summary[result.summary["scenario"] == setting.name]
+        if len(rows):
+            parts.append(judged(trial, rows.drop(columns="scenario")).assign(
+                constant=setting.constant, end=setting.end))
+    table = pd.concat(parts, ignore_index=True)
+    table["inside"] = [_inside(row) for row in table.to_dict("records")]
+    return table
 
 
-def reach(rows: pd.DataFrame) -> tuple[float, float]:
-    """Lowest and highest precise effect of one figure over all settings."""
-    return float(rows["simulated"].min()), float(rows["simulated"].max())
-
-
-def standing(rows: pd.DataFrame) -> str:
-    """How the verdict on one figure hangs on the constants.
-
-    Parameters
-    ----------
-    rows
-        Verdicts on the figure, one of each setting.
-
-    Returns
-    -------
-    str
-        ``always``: every setting agrees. ``somewhere``: one does, or the published effect lies
-        between two that do not, so that constants in between would. ``nowhere``: neither.
-        ``unsaid``: there is no verdict at all.
-    """
-    told = [bool(v) for v in rows["agrees"] if v is not None and v == v]
-    if not told:
-        return UNSAID
-    if all(told):
-        return ALWAYS
-    return SOMEWHERE if any(told) or _between(rows) else NOWHERE
-
-
-def _between(rows: pd.DataFrame) -> bool:
-    """Whether what would agree lies between the ends, though no setting is there."""
-    low, high = reach(rows)
-    first = rows.iloc[0]
-    if first["rule"] == "overlap":
-        wanted = (first["published_low"], first["published_high"])
-    elif first["rule"] == "sign_and_factor":
-        wanted = sorted((first["published"] / FACTOR, first["published"] * FACTOR))
-    else:
-        return False
-    return low <= wanted[1] and high >= wanted[0]
+def _inside(row: dict) -> bool | None:
+    """Agreement of one setting; None where there is nothing to say."""
+    if row["rule"] == "null":  # what a single trial would report
+        return row["agrees"]
+    if row["rule"] == "none" or not np.isfinite(row["simulated"]):
+        return None
+    low, high = region(row)
+    return bool(low <= row["simulated"] <= high)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from citysim.analysis.wording import number
 from citysim.evidence.board.findings import CONFIRMED
 from citysim.evidence.board.tables import (
@@ -9,24 +11,26 @@ from citysim.evidence.board.tables import (
     GOOD,
     GREY,
     MIDDLE,
+    PLAIN,
     UNITS,
     Table,
     effect_words,
     figure_name,
     published_words,
 )
-from citysim.evidence.sweep.run import (
-    ALL,
+from citysim.evidence.sweep.run import ALL, CONFIGURED, Sweep
+from citysim.evidence.sweep.standing import (
     ALWAYS,
-    CONFIGURED,
     NOWHERE,
     SOMEWHERE,
     UNSAID,
-    Sweep,
     reach,
     standing,
 )
 from citysim.evidence.trials.constants import HIGH, LOW, Constant
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAID = {ALWAYS: "whatever they are", SOMEWHERE: "for some values", NOWHERE: "for none",
         UNSAID: "no verdict"}
@@ -35,18 +39,26 @@ _ORDER = (NOWHERE, SOMEWHERE, ALWAYS, UNSAID)
 _FIGURE = ["trial", "outcome", "arm", "scope", "unit", "published", "note"]
 
 
-def figures(sweep: Sweep, main: bool = True) -> list[tuple[str, list]]:
-    """Published figures as (standing, rows of all settings, that as configured first).
+def figures(sweep: Sweep, main: bool = True) -> list[tuple[str, pd.DataFrame]]:
+    """Published figures with their standing and the rows of all settings.
 
-    Main figures of confirmed trials alone, or all others; worst first, those from memory last.
+    Main figures, or all others; worst first, trials from memory last.
     """
+    if not len(sweep.figures):
+        return []
     found = []
     for _, rows in sweep.figures.groupby(_FIGURE, sort=False, dropna=False):
         first = rows.iloc[0]
         if bool(first["main"]) == main and first["rule"] != "none":
-            found.append((standing(rows), rows))
+            found.append((standing(rows, sweep.settings_of(first["trial"])), rows))
     return sorted(found, key=lambda f: (f[1].iloc[0]["status"] != CONFIRMED, _ORDER.index(f[0]),
                                         f[1].iloc[0]["trial"]))
+
+
+def configured(rows: pd.DataFrame):
+    """The row of a figure with everything as configured, or None if that did not run."""
+    found = rows[(rows["constant"] == ALL) & (rows["end"] == CONFIGURED)]
+    return next(found.itertuples(), None)
 
 
 def across(sweep: Sweep, main: bool = True) -> Table:
@@ -56,13 +68,11 @@ def across(sweep: Sweep, main: bool = True) -> Table:
                    "Agrees"))
     for word, rows in figures(sweep, main):
         first = next(rows.itertuples())
-        low, high = reach(rows)
         tone = GREY if first.status != CONFIRMED else _TONE[word]
-        unit = UNITS[first.unit]
-        name = figure_name(first) + (f" ({first.note})" if first.note else "")
-        table.add(tone, name, published_words(first),
-                  effect_words(first.simulated, first.simulated_low, first.simulated_high, unit),
-                  f"{low:+.1f} to {high:+.1f} {unit}",
+        low, high = reach(rows)
+        table.add(tone, figure_name(first) + (f" ({first.note})" if first.note else ""),
+                  published_words(first), _said(configured(rows)),
+                  f"{low:+.1f} to {high:+.1f} {UNITS[first.unit]}" if low == low else "\u2013",
                   SAID[word] + ("" if first.status == CONFIRMED
                                 else f" (from {first.status}, not counted)"))
     return table
@@ -74,11 +84,10 @@ def apart(sweep: Sweep) -> Table:
                   ("Trial and outcome", "Constant", "Configured", "Range", "Effect at the low end",
                    "at the high end", "as configured"))
     for _, rows in figures(sweep):
-        first = rows.iloc[0]
+        first, base = rows.iloc[0], configured(rows)
         effects = {(r.constant, r.end): r for r in rows.itertuples()}
-        base = effects.get((ALL, CONFIGURED))
         for constant in sweep.constants[first["trial"]]:
-            table.add(GREY if first["status"] != CONFIRMED else "", figure_name(first),
+            table.add(GREY if first["status"] != CONFIRMED else PLAIN, figure_name(first),
                       constant.name, *_values(constant),
                       *(_said(effects.get((constant.name, end))) for end in (LOW, HIGH)),
                       _said(base))
@@ -88,10 +97,11 @@ def apart(sweep: Sweep) -> Table:
 def headline(sweep: Sweep) -> str:
     """How much of the board's verdict hangs on the constants."""
     found = [word for word, rows in figures(sweep) if rows.iloc[0]["status"] == CONFIRMED]
-    always, some, none = (found.count(word) for word in (ALWAYS, SOMEWHERE, NOWHERE))
+    always, some, none, silent = (found.count(word) for word in (ALWAYS, SOMEWHERE, NOWHERE,
+                                                                 UNSAID))
     return (f"By their main figure, {always} of {len(found)} confirmed trials agree with what was "
             f"published whatever their constants are within their ranges, {some} for some values, "
-            f"{none} for none.")
+            f"{none} for none" + (f"; {silent} say nothing." if silent else "."))
 
 
 def _values(constant: Constant) -> tuple[str, str]:
@@ -103,4 +113,4 @@ def _values(constant: Constant) -> tuple[str, str]:
 
 
 def _said(row) -> str:
-    return "\u2013" if row is None else f"{row.simulated:+.1f} {UNITS[row.unit]}"
+    return "\u2013" if row is None else effect_words(row.simulated, None, None, UNITS[row.unit])

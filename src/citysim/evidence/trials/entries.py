@@ -197,6 +197,10 @@ def _check_estimator(trial: Trial, where: str) -> None:
 
 
 def _check_published(trial: Trial, where: str) -> None:
+    if trial.constants and all(figure.rule == "none" for figure in trial.published):
+        raise InputError("nothing published that constants could change the verdict on",
+                         where=f"{where}, constants",
+                         allowed="a published figure that can be agreed with, or no constants")
     scopes = ["units", *trial.ring_names, "city"]
     for i, figure in enumerate(trial.published):
         place = f"{where}, published[{i}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +35,8 @@ OUTPUTS = Path("outputs") / "evidence" / "trials"
 
 
 def settings_of(trial: Trial, overrides: Sequence[str] = (),
-                config_path: str | Path | None = None) -> Settings:
+                config_path: str | Path | None = None,
+                variants: Mapping[str, dict[str, Any]] | None = None) -> Settings:
     """The study that runs a trial.
 
     Parameters
@@ -46,6 +47,8 @@ def settings_of(trial: Trial, overrides: Sequence[str] = (),
         Further words in Hydra's grammar (``seeds=4``, ``executor=serial``, ``output_dir=...``).
     config_path
         Folder to compose from.
+    variants
+        Parameters by path of each way to run the trial, by name; by default as the entry has it.
 
     Raises
     ------
@@ -54,17 +57,20 @@ def settings_of(trial: Trial, overrides: Sequence[str] = (),
     """
     words = [f"city={trial.city}", f"policy=[{','.join(trial.policies)}]", f"name={trial.id}",
              f"seeds={trial.seeds}", "budget=null", f"output_dir={OUTPUTS / trial.id}", *overrides]
-    return for_trial(compose_study(words, config_path), trial)
+    return for_trial(compose_study(words, config_path), trial, variants)
 
 
-def for_trial(settings: Settings, trial: Trial) -> Settings:
+def for_trial(settings: Settings, trial: Trial,
+              variants: Mapping[str, dict[str, Any]] | None = None) -> Settings:
     """Composed settings of the trial's city and policies, made into the study of the trial."""
     timing = trial.timing
     return settings.replace({
         "days": trial.evaluated, "warmup_days": timing.warmup + timing.baseline,
         "start_date": timing.start_date, **trial.set,
-        "scenarios": {trial.id: {"policies": trial.policies, "set": {}}},
-    }).carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True)})
+        "scenarios": {name: {"policies": trial.policies, "set": dict(changed)}
+                      for name, changed in (variants or {trial.id: {}}).items()},
+    }).carrying(PART, {"entry": trial.model_dump(mode="json", by_alias=True,
+                                                 exclude={"constants"})})
 
 
 def run_trial(trial: Trial, overrides: Sequence[str] = (),
