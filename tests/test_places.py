@@ -356,6 +356,21 @@ def test_it_never_makes_people_more_at_ease(hour, column, low, high):
     never_lower(before, look_again(hour).unease)
 
 
+@pytest.mark.parametrize("step_hours", [1.0, 0.25])
+def test_officers_calm_by_their_share_of_the_hour(town, step_hours):
+    """Ten minutes in an hour calm as much as two and a half in each of its quarters."""
+    m = seen(town({"step_hours": step_hours}))
+    m.places.patrol_minutes[:] = 0
+    alone = look_again(m).unease.copy()
+    m.places.patrol_minutes[:] = 10 * step_hours
+    nobody_else = (m.places.services == 0) & (m.places.hosts == 0) & (alone < 1)
+    assert nobody_else.sum() > 20
+    comfort = m.settings.model.fear.comfort
+    np.testing.assert_allclose(look_again(m).unease[nobody_else],
+                               alone[nobody_else] * (1 - comfort * (1 - math.exp(-10 / 15))),
+                               rtol=1e-5)
+
+
 def test_disorder_lowers_guardianship_and_invites_damage(hour):
     hour.places.disorder = 0.1
     before = look_again(hour).guardianship.copy()

@@ -146,7 +146,7 @@ def read_constants(settings, scale: float, step_hours: float, seed: int) -> Cons
                          allowed="a product of drive, half_life and activity below 1")
     on = {name: bool(m[name].get("enabled", True)) for name in m}
     return Constants(
-        watch=_watch(m, on, scale),
+        watch=_watch(m, on, scale, step_hours),
         target=Target(
             meeting=m.opportunity.meeting, rear_entry=m.opportunity.rear_entry,
             occupied=m.opportunity.occupied,
@@ -194,7 +194,7 @@ def read_constants(settings, scale: float, step_hours: float, seed: int) -> Cons
         keep_recorded=0.5 ** (1.0 / m.patrol.memory_half_life))
 
 
-def _watch(m, on, scale) -> Watch:
+def _watch(m, on, scale, step_hours) -> Watch:
     g, f = m.guardianship, m.fear
     seen = float(on["guardianship"])
     return Watch(
@@ -207,7 +207,7 @@ def _watch(m, on, scale) -> Watch:
         certainty_light=seen * g.certainty_light, certainty_camera=seen * g.certainty_camera,
         unease_dark=f.unease_dark, unease_disorder=f.unease_disorder,
         unease_empty=f.unease_empty, empty_scale=f.empty_scale, comfort=f.comfort,
-        calm_minutes=f.calm_minutes)
+        calm_minutes=f.calm_minutes * step_hours)  # minutes are counted by the step
 
 
 def _rounds(m, on, scale) -> Rounds:
