@@ -42,8 +42,10 @@ def basis(sweep: Sweep) -> str:
             "changes. None is set to hit a trial; each has a range from outside evidence or, "
             "where there is none, an assumed one (its file says which). Levels stay as they were "
             "calibrated with the configured constants. Trials have "
-            f"{' or '.join(map(str, seeds))} seeds each, the same ones in every setting, and the "
-            "days that configs/evidence/board/sweep.yaml leaves them.")
+            f"{' or '.join(map(str, seeds))} seeds each, the same ones in every setting, "
+            + ("and are cut short as on the quick board (56 days by default), so that slow "
+               "measures show less than they would." if sweep.quickened else
+               "and run as long as published."))
 
 
 def write_page(sweep: Sweep, folder: str | Path) -> Path:

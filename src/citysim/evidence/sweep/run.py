@@ -68,6 +68,8 @@ class Sweep:
         precise effect agrees, of a null whether a single trial would find nothing.
     problems
         What did not run, in words.
+    quickened
+        Whether trials were cut short as on the quick board.
     overrides
         Words that every study was given.
     code, parameters, date
@@ -78,6 +80,7 @@ class Sweep:
     constants: dict[str, list[Constant]]
     figures: pd.DataFrame
     problems: list[str] = field(default_factory=list)
+    quickened: bool = True
     overrides: tuple[str, ...] = ()
     code: str = ""
     parameters: str = ""
@@ -127,7 +130,8 @@ def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
     check_entries(trials.values(), overrides, config_path)
     bases = {name: settings_of(trial, overrides, config_path) for name, trial in trials.items()}
     constants = {name: constants_of(trial, bases[name], name) for name, trial in trials.items()}
-    sweep = Sweep(trials, constants, pd.DataFrame(), overrides=tuple(overrides), code=code_hash(),
+    sweep = Sweep(trials, constants, pd.DataFrame(), quickened=plan.quickened,
+                  overrides=tuple(overrides), code=code_hash(),
                   parameters=parameter_hash(*bases.values()),
                   date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"))
     parts = []
