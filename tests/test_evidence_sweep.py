@@ -183,7 +183,7 @@ def test_every_end_is_run_and_then_all_at_once(stubbed):
     assert stubbed.ran == [{}, light.low, light.high, seen.low, seen.high,
                            light.high | seen.high, light.low | seen.low]
     main_rows = found.figures[found.figures["main"]]
-    assert len(main_rows) == found.settings_of("street_lighting_review") == 7
+    assert len(main_rows) == found.planned("street_lighting_review") == 7
     by_end = {(r.constant, r.end): r.simulated for r in main_rows.itertuples()}
     assert by_end[ALL, LEAST] == min(by_end.values())
     assert by_end[ALL, MOST] == max(by_end.values())

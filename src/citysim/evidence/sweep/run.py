@@ -86,8 +86,8 @@ class Sweep:
     parameters: str = ""
     date: str = ""
 
-    def settings_of(self, trial: str) -> int:
-        """How many settings a trial has."""
+    def planned(self, trial: str) -> int:
+        """How many settings of a trial there should be."""
         n = len(self.constants[trial])
         return 1 + 2 * n + 2 * (n > 1)
 

@@ -50,7 +50,7 @@ def figures(sweep: Sweep, main: bool = True) -> list[tuple[str, pd.DataFrame]]:
     for _, rows in sweep.figures.groupby(_FIGURE, sort=False, dropna=False):
         first = rows.iloc[0]
         if bool(first["main"]) == main and first["rule"] != "none":
-            found.append((standing(rows, sweep.settings_of(first["trial"])), rows))
+            found.append((standing(rows, sweep.planned(first["trial"])), rows))
     return sorted(found, key=lambda f: (f[1].iloc[0]["status"] != CONFIRMED, _ORDER.index(f[0]),
                                         f[1].iloc[0]["trial"]))
 
