@@ -15,7 +15,15 @@ from citysim.config.lookup import shipped_config_dir
 from citysim.evidence.sweep import page, tables
 from citysim.evidence.sweep import run as sweeping
 from citysim.evidence.sweep.run import ALL, CONFIGURED, LEAST, MOST, Sweep
-from citysim.evidence.sweep.standing import ALWAYS, NOWHERE, SOMEWHERE, UNSAID, reach, standing
+from citysim.evidence.sweep.standing import (
+    ALWAYS,
+    NOWHERE,
+    SOMEWHERE,
+    UNSAID,
+    inside,
+    reach,
+    standing,
+)
 from citysim.evidence.trials.constants import HIGH, LOW, constants_of
 from citysim.evidence.trials.entries import load_trial, load_trials
 from citysim.evidence.trials.run import settings_of
@@ -99,13 +107,13 @@ def test_every_trial_with_a_verdict_names_constants():
 # --- standing
 
 
-def rows(values, rule="sign_and_factor", published=-20.0, low=None, high=None, inside=None,
+def rows(values, rule="sign_and_factor", published=-20.0, low=None, high=None, agrees=None,
          direction=""):
-    """A figure in several settings; ``inside`` by its rule unless it is given."""
+    """A figure in several settings; agreement of a null, which is read off, is given."""
     table = pd.DataFrame({"simulated": values, "rule": rule, "published": published,
                           "published_low": low, "published_high": high, "direction": direction,
-                          "agrees": inside})
-    table["inside"] = [sweeping._inside(row) for row in table.to_dict("records")]
+                          "agrees": agrees})
+    table["inside"] = [inside(row) for row in table.to_dict("records")]
     return table
 
 
@@ -118,8 +126,8 @@ def rows(values, rule="sign_and_factor", published=-20.0, low=None, high=None, i
     (rows([1.0, -1.0, 3.0], "overlap", -9, -12, -5), NOWHERE),
     (rows([1.0, -15.0, 2.0], "overlap", -9, -12, -5), SOMEWHERE),
     (rows([-6.0, -5.5, -11.0], "overlap", -9, -12, -5), ALWAYS),
-    (rows([3.0, -5.0, 8.0], "null", math.nan, inside=[False] * 3), SOMEWHERE),
-    (rows([3.0, 5.0, 8.0], "null", math.nan, inside=[False] * 3), NOWHERE),
+    (rows([3.0, -5.0, 8.0], "null", math.nan, agrees=[False] * 3), SOMEWHERE),
+    (rows([3.0, 5.0, 8.0], "null", math.nan, agrees=[False] * 3), NOWHERE),
     (rows([-1.0, 5.0, 8.0], "at_least", -3.0), ALWAYS),
     (rows([-4.0, -5.0, -8.0], "at_least", -3.0), NOWHERE),
     (rows([-4.0, -5.0, 0.0], "direction", math.nan, direction="down"), SOMEWHERE),
@@ -285,27 +293,22 @@ def test_a_configuration_without_constants_is_refused(tmp_path, capsys):
     assert "no trial names constants" in capsys.readouterr().err
 
 
-def test_constants_without_a_verdict_to_change_are_refused(tmp_path, capsys):
+@pytest.mark.parametrize(("trial", "changes", "said"), [
+    ("aa_miniature", {"constants": [LIGHT], "published": []}, "aa_miniature.yaml, constants"),
+    ("alley_gates", {"constants": ["model.opportunity.rear_entri"]},
+     "alley_gates.yaml, constants[0]"),
+    ("alley_gates", {"constants": ["model.opportunity.rear_entri"]},
+     "model.opportunity.rear_entry"),
+])
+def test_constants_that_make_no_sweep_are_refused_with_file_and_key(trial, changes, said, tmp_path,
+                                                                    capsys):
     configs = shutil.copytree(shipped_config_dir(), tmp_path / "configs")
-    entry = configs / "evidence" / "trials" / "aa_miniature.yaml"
+    entry = configs / "evidence" / "trials" / f"{trial}.yaml"
     content = yaml.safe_load(entry.read_text(encoding="utf-8"))
-    entry.write_text(yaml.safe_dump({**content, "constants": [LIGHT], "published": []}),
-                     encoding="utf-8")
-    assert main(["evidence", "sweep", "--config-path", str(configs)]) == 2
-    assert "aa_miniature.yaml, constants" in capsys.readouterr().err
-
-
-def test_a_constant_that_is_not_there_is_refused_with_file_and_key(tmp_path, capsys):
-    configs = shutil.copytree(shipped_config_dir(), tmp_path / "configs")
-    entry = configs / "evidence" / "trials" / "alley_gates.yaml"
-    content = yaml.safe_load(entry.read_text(encoding="utf-8"))
-    entry.write_text(yaml.safe_dump({**content, "constants": ["model.opportunity.rear_entri"]}),
-                     encoding="utf-8")
+    entry.write_text(yaml.safe_dump({**content, **changes}), encoding="utf-8")
     assert main(["evidence", "sweep", "--config-path", str(configs),
                  f"output_dir={tmp_path / 'out'}"]) == 2
-    said = capsys.readouterr().err
-    assert "alley_gates.yaml, constants[0]" in said
-    assert "model.opportunity.rear_entry" in said
+    assert said in capsys.readouterr().err
 
 
 def test_a_sweep_in_miniature(tmp_path):

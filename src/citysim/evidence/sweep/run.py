@@ -13,12 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from citysim.config.errors import InputError
 from citysim.evidence.board.plan import load_sweep
 from citysim.evidence.board.run import OUTPUTS, Watch, chosen, judged, parameter_hash, silent
-from citysim.evidence.sweep.standing import region
+from citysim.evidence.sweep.standing import inside
 from citysim.evidence.trials.constants import HIGH, LOW, Constant, constants_of
 from citysim.evidence.trials.entries import load_trials, parse_trial
 from citysim.evidence.trials.pool import pooled
@@ -210,15 +208,5 @@ def _run(sweep: Sweep, name: str, settings: list[Setting], folder: Path, config_
             parts.append(judged(trial, rows.drop(columns="scenario")).assign(
                 constant=setting.constant, end=setting.end))
     table = pd.concat(parts, ignore_index=True)
-    table["inside"] = [_inside(row) for row in table.to_dict("records")]
+    table["inside"] = [inside(row) for row in table.to_dict("records")]
     return table
-
-
-def _inside(row: dict) -> bool | None:
-    """Agreement of one setting; None where there is nothing to say."""
-    if row["rule"] == "null":  # what a single trial would report
-        return row["agrees"]
-    if row["rule"] == "none" or not np.isfinite(row["simulated"]):
-        return None
-    low, high = region(row)
-    return bool(low <= row["simulated"] <= high)

@@ -40,6 +40,16 @@ def region(figure: Mapping[str, Any]) -> tuple[float, float]:
     return 0.0, 0.0
 
 
+def inside(figure: Mapping[str, Any]) -> bool | None:
+    """Whether one setting agrees with a figure; None where there is nothing to say."""
+    if figure["rule"] == "null":  # what a single trial would report
+        return figure["agrees"]
+    if figure["rule"] == "none" or not math.isfinite(figure["simulated"]):
+        return None
+    low, high = region(figure)
+    return bool(low <= figure["simulated"] <= high)
+
+
 def reach(rows: pd.DataFrame) -> tuple[float, float]:
     """Lowest and highest precise effect of one figure over all settings (NaN: none)."""
     return float(rows["simulated"].min()), float(rows["simulated"].max())
