@@ -195,12 +195,21 @@ def test_the_board_draws_and_the_gate_does_not(monkeypatch, tmp_path):
 def test_facts_are_tallied_by_use_and_memory_never_counts():
     board = made([fact("a", "inside"), fact("b", "near"), fact("c", "outside"),
                   fact("d", "outside", status="memory", counted=False),
-                  fact("e", "not measurable"), fact("f", "near", use="calibrate"),
-                  fact("g", "inside", use="calibrate")])
+                  fact("e", "not measurable"), fact("f", "near", use="calibrate", off=0.2),
+                  fact("g", "inside", use="calibrate", off=0.0)])
     check, level = aim(board, "Facts"), aim(board, "Levels")
     assert check.came == "2 of 3 (67 %); 1 more cannot be measured" and check.met is False
     assert level.came == "1 of 2 (50 %)" and level.met is False
     assert [row[0] for row in tables.misses(board).rows] == ["Fact: c"]
+
+
+@pytest.mark.parametrize("off, met", [(0.15, True), (-0.15, True), (0.151, False), (-0.2, False)])
+def test_a_level_is_as_near_as_asked_within_15_percent_whatever_its_verdict(off, met):
+    board = made([fact("a", "outside", use="calibrate", off=off),
+                  fact("b", "inside", use="calibrate", off=0.0),
+                  fact("c", "not measurable", use="calibrate", off=math.nan)])
+    level = aim(board, "Levels")
+    assert level.met is met and level.came.startswith("2 of 2" if met else "1 of 2")
 
 
 def test_trials_count_when_confirmed_and_judged():

@@ -92,7 +92,7 @@ def test_every_constant_that_asks_to_be_swept_is_swept(settings):
     asked = {path for path, rule in settings.rules.items() if "sweep it" in rule.source}
     assert len(asked) > 8
     swept = {path for trial in load_trials().values() if trial.constants
-             for constant in constants_of(trial, settings) for path in constant.now}
+             for constant in constants_of(trial, settings_of(trial)) for path in constant.now}
     # No trial here has pupils supported at school; the youth programme's own figure shows it.
     assert asked - swept == {"model.life.school_gain"}
 

@@ -19,6 +19,7 @@ COVERAGE, NOTHING, SOMETHING = "coverage", "nothing", "something"
 DISPLACEMENT, DIFFUSION = "displacement", "diffusion"
 UNCLEAR = "not to be told"
 _EXACT = 1e-9  # per cent: what floating point leaves of an effect that is exactly nil
+_ROUNDING = 1e-9  # an end counts as reached, whatever floating point makes of it
 
 
 @dataclass(frozen=True)
@@ -176,20 +177,30 @@ def savings(board: Board) -> pd.DataFrame:
 
 def fact_counts(board: Board, use: str) -> dict[str, int]:
     """How many counted figures of facts came out how, for one use."""
-    table = board.facts
-    rows = table[(table["use"] == use) & (table["status"] != MEMORY)
-                 & (table["counted"] | (table["verdict"] == NOT_MEASURABLE))]
+    rows = counted_facts(board, use)
     return {v: int((rows["verdict"] == v).sum()) for v in (INSIDE, NEAR, OUTSIDE, NOT_MEASURABLE)}
+
+
+def counted_facts(board: Board, use: str) -> pd.DataFrame:
+    """Rows of the facts of one use that count or would if they could be measured."""
+    table = board.facts
+    return table[(table["use"] == use) & (table["status"] != MEMORY)
+                 & (table["counted"] | (table["verdict"] == NOT_MEASURABLE))]
+
+
+def levels_close(board: Board) -> int:
+    """Levels that lie as near as asked to what was published, a value or an end of a range."""
+    levels = counted_facts(board, "calibrate")
+    return int((levels["off"].astype(float).abs() <= board.aims["levels_within"] + _ROUNDING).sum())
 
 
 def tally(board: Board) -> list[Aim]:
     """Every aim of the board beside what came out."""
-    check, level = fact_counts(board, "check"), fact_counts(board, "calibrate")
-    everything, aims = published(board), board.aims
+    check, everything, aims = fact_counts(board, "check"), published(board), board.aims
     main = everything[everything["main"].astype(bool)]
     return [_facts_aim("Facts to check, inside or near", check, (INSIDE, NEAR),
                        aims["facts_close"]),
-            _facts_aim("Levels, inside", level, (INSIDE,), aims["levels_inside"]),
+            _levels_aim(board),
             _agreement("Confirmed trials that agree, by main figure", main,
                        aims["trials_agree"]),
             _agreement("All figures of confirmed trials that agree", everything,
@@ -198,8 +209,19 @@ def tally(board: Board) -> list[Aim]:
 
 
 def _facts_aim(name: str, counts: dict[str, int], good: tuple[str, ...], least: float) -> Aim:
+    return _share_aim(name, sum(counts[v] for v in good), counts, least)
+
+
+def _levels_aim(board: Board) -> Aim:
+    aims = board.aims
+    return _share_aim(f"Levels, within {100 * aims['levels_within']:.0f} % of a figure or the "
+                      "nearer end of a range", levels_close(board), fact_counts(board, "calibrate"),
+                      aims["levels_close"])
+
+
+def _share_aim(name: str, hits: int, counts: dict[str, int], least: float) -> Aim:
     measured = sum(counts[v] for v in (INSIDE, NEAR, OUTSIDE))
-    hits, missing = sum(counts[v] for v in good), counts[NOT_MEASURABLE]
+    missing = counts[NOT_MEASURABLE]
     share = hits / measured if measured else math.nan
     also = f"; {missing} more cannot be measured" if missing else ""
     return Aim(name, f"at least {100 * least:.0f} %",

@@ -229,8 +229,9 @@ class Quick(Strict):
 class Trial(Strict):
     """One published trial or review, re-run.
 
-    ``constants`` are the parameters of the model that nearly are its effect, by path (``*`` for
-    every offence); ``citysim evidence sweep`` takes them through their configured ranges.
+    ``constants`` are the parameters of the model that nearly are its effect, and assumed amounts of
+    its policies, by path (``*`` for every offence); ``citysim evidence sweep`` takes them through
+    their configured ranges.
     """
 
     id: str
