@@ -191,7 +191,8 @@ def counted_facts(board: Board, use: str) -> pd.DataFrame:
 def levels_close(board: Board) -> int:
     """Levels that lie as near as asked to what was published, a value or an end of a range."""
     levels = counted_facts(board, "calibrate")
-    return int((levels["off"].astype(float).abs() <= board.aims["levels_within"] + _ROUNDING).sum())
+    near = levels["off"].astype(float).abs() <= board.aims["levels_within"] + _ROUNDING
+    return int((near | (levels["verdict"] == INSIDE)).sum())  # words have no distance
 
 
 def tally(board: Board) -> list[Aim]:
@@ -213,17 +214,17 @@ def _facts_aim(name: str, counts: dict[str, int], good: tuple[str, ...], least: 
 
 
 def _levels_aim(board: Board) -> Aim:
-    aims = board.aims
+    counts, aims = fact_counts(board, "calibrate"), board.aims
     return _share_aim(f"Levels, within {100 * aims['levels_within']:.0f} % of a figure or the "
-                      "nearer end of a range", levels_close(board), fact_counts(board, "calibrate"),
-                      aims["levels_close"])
+                      "nearer end of a range", levels_close(board), counts, aims["levels_close"],
+                      f"; {counts[INSIDE]} with ranges met inside only")
 
 
-def _share_aim(name: str, hits: int, counts: dict[str, int], least: float) -> Aim:
+def _share_aim(name: str, hits: int, counts: dict[str, int], least: float, also: str = "") -> Aim:
     measured = sum(counts[v] for v in (INSIDE, NEAR, OUTSIDE))
     missing = counts[NOT_MEASURABLE]
     share = hits / measured if measured else math.nan
-    also = f"; {missing} more cannot be measured" if missing else ""
+    also += f"; {missing} more cannot be measured" if missing else ""
     return Aim(name, f"at least {100 * least:.0f} %",
                f"{hits} of {measured} ({100 * share:.0f} %){also}" if measured else "none",
                bool(share >= least) if measured else None)

@@ -280,7 +280,8 @@ def headline(board: Board) -> list[str]:
     return [
         f"What cities look like: {check[INSIDE]} of {n} published figures are met and "
         f"{check[NEAR]} nearly met; {check[OUTSIDE]} are missed. Of {m} levels (crime rates, "
-        f"reporting, fear) {level[INSIDE]} are met, {level[NEAR]} nearly, {level[OUTSIDE]} missed.",
+        f"reporting, fear) {level[INSIDE]} are met, {findings.levels_close(board)} lie within "
+        f"{100 * board.aims['levels_within']:.0f} %.",
         f"What measures do: re-run inside the model, {hits} of {len(main)} published field "
         "experiments come out as they did in the street, by their main figure.",
         "Honesty: " + (capital(", ".join(broken)) + " failed." if broken else
