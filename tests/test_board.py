@@ -203,6 +203,18 @@ def test_facts_are_tallied_by_use_and_memory_never_counts():
     assert [row[0] for row in tables.misses(board).rows] == ["Fact: c"]
 
 
+def test_a_reason_that_figures_share_is_given_once():
+    board = made([fact("a", "outside", reason="soup"), fact("b", "outside")],
+                 [figure("hot_spots_review", False, reason="wind"),
+                  figure("hot_spots_review", False, main=False, reason="wind"),
+                  figure("hot_spots_review", False, main=False, reason="wind"),
+                  figure("alley_gates", False, reason="rain"),
+                  figure("alley_gates", False, main=False)])
+    assert [row[-1] for row in tables.misses(board).rows] == [
+        "soup", tables.NO_REASON, "wind", tables.AS_ABOVE, tables.AS_ABOVE, "rain",
+        tables.NO_REASON]
+
+
 @pytest.mark.parametrize("off, met", [(0.15, True), (-0.15, True), (0.151, False), (-0.2, False)])
 def test_a_level_is_as_near_as_asked_within_15_percent_whatever_its_verdict(off, met):
     board = made([fact("a", "outside", use="calibrate", off=off),

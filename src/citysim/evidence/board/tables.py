@@ -13,6 +13,7 @@ from citysim.evidence.verdicts import INSIDE, NEAR, NOT_MEASURABLE, OUTSIDE, SHO
 
 GOOD, BAD, MIDDLE, GREY, PLAIN = "good", "bad", "middle", "grey", ""
 NO_REASON = "no reason known"
+AS_ABOVE = "as above"
 _ORDER = (OUTSIDE, NEAR, INSIDE, SHOWN, NOT_MEASURABLE)
 _TONE = {INSIDE: GOOD, NEAR: MIDDLE, OUTSIDE: BAD}
 _RULES = {"overlap": "intervals overlap", "sign_and_factor": "same sign, within a factor of two",
@@ -40,7 +41,10 @@ class Table:
 
 
 def misses(board: Board) -> Table:
-    """Everything that is out: honesty checks, facts, trials, what did not run."""
+    """Everything that is out: honesty checks, facts, trials, what did not run.
+
+    A reason that several figures one behind the other share is given with the first.
+    """
     table = Table("What is out", ("What", "Simulated", "Published or asked", "Off by",
                                   "Known reason"))
     for problem in board.problems:
@@ -53,16 +57,23 @@ def misses(board: Board) -> Table:
     rows = board.facts[board.facts["counted"] & (board.facts["verdict"] == OUTSIDE)]
     for r in rows.itertuples():
         table.add(BAD, f"Fact: {_fact_name(r)}", _measured(r), _target(r), _off(r),
-                  r.reason or NO_REASON)
+                  _reason(table, r.reason))
     figures = findings.said(findings.published(board))
     for r in figures[~figures["agrees"].map(bool)].itertuples():
         came = _single(r) if r.rule == "null" else _simulated(r)
         table.add(BAD, f"Trial: {figure_name(r)}", came, published_words(r), _away(r),
-                  r.reason or NO_REASON)
+                  _reason(table, r.reason))
     for r in findings.silent(findings.published(board)).itertuples():
         table.add(MIDDLE, f"No verdict: {figure_name(r)}", _simulated(r), published_words(r),
                   "\u2013", r.reason or "too little happened among those compared")
     return table
+
+
+def _reason(table: Table, reason: str) -> str:
+    if not reason:
+        return NO_REASON
+    before = next((row[-1] for row in reversed(table.rows) if row[-1] != AS_ABOVE), "")
+    return AS_ABOVE if reason == before else reason
 
 
 def aims(board: Board) -> Table:
