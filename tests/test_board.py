@@ -417,8 +417,8 @@ def test_the_gate_checks_honesty_to_the_last_digit():
     assert not gate._nothing(rule.nothing, effect("x", hazards=0.0, counts=0.1)).passed
     assert gate._something(rule.something, effect("x")).passed
     assert not gate._something(rule.something, effect("x", hazards_high=0.1)).passed
-    for line in (gate._coverage, gate._nothing, gate._something):
-        assert not line(rule.coverage, None).passed, "a run that failed is no pass"
+    for kind in (gate._coverage, gate._nothing, gate._something):
+        assert not kind(rule.coverage, None).passed, "a run that failed is no pass"
 
 
 def test_the_gates_status_tells(monkeypatch, capsys):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INSIDE, NEAR, OUTSIDE, NOT_MEASURABLE, SHOWN = (
     "inside", "near", "outside", "not measurable", "shown")
 LEVEL = 0.9  # of the interval over seeds
-_EXACT = 1e-9  # an end counts as inside, whatever floating point makes of it
+ROUNDING = 1e-9  # an end counts as inside, whatever floating point makes of it
 COLUMNS = ("fact", "part", "name", "measure", "unit", "use", "status", "counted", "mean", "low",
            "high", "word", "seeds", "cases", "target", "target_value", "target_low",
            "target_high", "verdict", "off", "seeds_inside", "note", "fact_note", "source")
@@ -78,13 +78,13 @@ def judge(value: float | str, part: Part, tolerance: Tolerance) -> tuple[str, fl
         return SHOWN, float("nan")
     if part.value is not None:
         off = (value - part.value) / abs(part.value) if part.value else value
-        away = abs(off) - _EXACT
+        away = abs(off) - ROUNDING
         return (INSIDE if away <= tolerance.inside else NEAR if away <= tolerance.near
                 else OUTSIDE), float(off)
     end = part.low if value < part.low else part.high if value > part.high else None
     if end is None:
         return INSIDE, 0.0
-    beyond = abs(value - end) / (part.high - part.low) - _EXACT
+    beyond = abs(value - end) / (part.high - part.low) - ROUNDING
     return (NEAR if beyond <= tolerance.width else OUTSIDE), \
         float((value - end) / abs(end) if end else value)
 

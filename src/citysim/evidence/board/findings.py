@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from citysim.evidence.board.run import Board
-from citysim.evidence.verdicts import INSIDE, NEAR, NOT_MEASURABLE, OUTSIDE
+from citysim.evidence.verdicts import INSIDE, NEAR, NOT_MEASURABLE, OUTSIDE, ROUNDING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ COVERAGE, NOTHING, SOMETHING = "coverage", "nothing", "something"
 DISPLACEMENT, DIFFUSION = "displacement", "diffusion"
 UNCLEAR = "not to be told"
 _EXACT = 1e-9  # per cent: what floating point leaves of an effect that is exactly nil
-_ROUNDING = 1e-9  # an end counts as reached, whatever floating point makes of it
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ def counted_facts(board: Board, use: str) -> pd.DataFrame:
 def levels_close(board: Board) -> int:
     """Levels that lie as near as asked to what was published, a value or an end of a range."""
     levels = counted_facts(board, "calibrate")
-    near = levels["off"].astype(float).abs() <= board.aims["levels_within"] + _ROUNDING
+    near = levels["off"].astype(float).abs() <= board.aims["levels_within"] + ROUNDING
     return int((near | (levels["verdict"] == INSIDE)).sum())  # words have no distance
 
 
