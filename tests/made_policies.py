@@ -33,7 +33,8 @@ def make_tables(places=600, people=20000):
         "recorded": r.gamma(0.3, 4, places), "stop": r.random(places) < 0.2,
         "dwelling": r.uniform(0, 1, places), "dwellings": r.poisson(12, places),
         "retail": r.uniform(0, 0.3, places), "shops": r.poisson(1, places),
-        "vehicles": r.poisson(8, places), "disorder": r.uniform(0, 0.6, places)})
+        "vehicles": r.poisson(8, places), "disorder": r.uniform(0, 0.6, places),
+        "derelict": r.random(places) < 0.2})
     p.venue_area = np.where(p.venues > 0, r.integers(0, 9, places), -1)
     age = r.integers(0, 95, people)
     work = r.choice([1, 2, 3, 4, 6], people)

@@ -197,3 +197,19 @@ def test_the_map_is_an_image_with_ink_on_both_halves(tmp_path):
     half = pixels.shape[1] // 2
     for side in (pixels[:, :half], pixels[:, half:]):
         assert 0.01 < (side.min(axis=2) < 0.9).mean() < 0.5
+
+
+def test_derelict_sites_are_so_many_for_each_dwelling_and_change_nothing_else():
+    none, some = (build_city(mapping("turin_dora", condition__derelict=s)) for s in (0, 0.008))
+    for name, column in none.places.arrays().items():
+        if name != "derelict":
+            np.testing.assert_array_equal(some.places[name], column, err_msg=name)
+    sites = some.places.derelict
+    assert not none.places.derelict.any()
+    assert sites.sum() == round(0.008 * int(some.places.dwellings.sum()))
+    # As many on each street as length, disorder and what is no park give it, by independent draws;
+    # a handful of bridges has none.
+    weight = some.places.length * some.places.disorder * (1 - some.places.green)
+    expected = sites.sum() * weight / weight.sum()
+    chi = ((sites - expected) ** 2).sum() / expected.sum()
+    assert chi == pytest.approx(1, abs=4 * np.sqrt(2 / len(sites)) + 0.15)

@@ -1,4 +1,7 @@
-"""Risky facilities: a few hold the published share, the mean stays, the seed decides which."""
+"""Risky facilities: a few hold the published share, the mean stays, the seed decides which.
+
+Derelict sites: run by nobody until they are put right.
+"""
 
 import dataclasses
 
@@ -135,3 +138,36 @@ def test_premises_of_unequal_size_together_hold_the_published_share(offences):
         o = offences.names.index(name)
         np.testing.assert_array_equal(drawn[:, o], alone[:, o])
     np.testing.assert_array_equal(factors({"retail": spread}, **venues), alone)
+
+
+def test_a_derelict_site_works_along_a_usual_length_until_it_is_put_right():
+    places = street(5, derelict=[0, 1, 1, 1, 2], remediation=[1, 0, 0.5, 0, 0])
+    factor = facilities.derelict_factors(places, np.array([1, 1, 1, 4, 0.5]), np.array([1, 1.4]))
+    np.testing.assert_array_equal(factor[:, 0], 1)
+    np.testing.assert_allclose(factor[:, 1], [1, 1.4, 1.2, 1.1, 1.4])
+
+
+def test_derelict_sites_move_crime_to_where_they_are_until_they_are_put_right(town):
+    m = town()
+    plain = town({f"offences.{name}.derelict": 1 for name in m.constants.offences.names})
+    ratio, sites = m.attract / plain.attract, m.places.derelict > 0
+    assert 0 < sites.sum() < len(sites) / 3
+    np.testing.assert_allclose(np.average(ratio, axis=0, weights=m.stretch), 1, rtol=1e-5)
+    more = m.constants.offences.derelict > 1
+    assert (ratio[sites][:, more].min() > 1) and (ratio[~sites][:, more].max() < 1)
+    assert (ratio[:, ~more] == 1).all() and more.sum() == len(more) - 2
+    m.places.remediation = 1.0
+    m.run_days(1)
+    m.step()  # past midnight
+    np.testing.assert_allclose(m.attract[sites] / plain.attract[sites],
+                               np.broadcast_to(ratio[~sites][0], ratio[sites].shape), rtol=1e-5)
+
+
+def test_a_model_that_goes_on_from_another_finds_its_sites_as_they_are(town):
+    first, second = town(), town()
+    first.places.remediation = 0.5
+    first.run_days(1)
+    first.step()  # past midnight
+    second.take_over(first)
+    np.testing.assert_array_equal(second.attract, first.attract)
+    assert (second.attract != town().attract).any()

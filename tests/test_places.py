@@ -206,13 +206,14 @@ def test_friction_agrees_with_plain_formulas(hour):
     m.friction[:] = np.random.default_rng(3).integers(0, 40 * people.FRICTION_SCALE,
                                                       m.friction.shape)
     m.friction[::2, [people.INSIDE, people.GUESTS]] = 0  # no venue is open there
+    m.attract[::3] *= 1.5  # what stands derelict beside a venue does nothing inside it
     hazard, total = np.zeros_like(m.recorder.hazard), np.zeros_like(m.recorder.total)
     events = np.zeros_like(m.recorder.events)
     key = random.address(9, 6, 3)
     level = 0.05
     n = places.frictions(0, n_places, key, 77, row, level, 0.5, t, 1.0, 1.0, m.stretch,
                          m.friction, m.places.company, phases.calm(m), m.places.certainty,
-                         m.attract, m.indoors,
+                         m.background, m.attract, m.indoors,
                          hazard, total, events, 0, len(events))
     expected, share = np.zeros((2, n_places))
     for s in np.flatnonzero(m.places.company > 0):
@@ -225,7 +226,9 @@ def test_friction_agrees_with_plain_formulas(hour):
         heat *= (t.friction_known + (1 - t.friction_known) * met) * (1 - green)
         if guests > 0:
             inside *= guests / (guests + t.friction_crowd * long)
-        expected[s] = (level * m.attract[s, row] * (heat + inside)
+        heat *= m.attract[s, row]
+        inside *= m.background[s, row]
+        expected[s] = (level * (heat + inside)
                        * math.exp(-0.5 * m.places.certainty[s]))
         share[s] = inside / (heat + inside)
     some = m.places.company > 0
@@ -249,8 +252,8 @@ def test_no_level_no_crime_and_a_full_record_stays_in_bounds(hour):
     r, limit = m.recorder, 3
     n = places.frictions(0, len(m.places), np.uint64(1), 0, 6, 1e6, 0.5, m.constants.target, 1.0,
                          1.0, m.stretch, m.friction, m.places.company, phases.calm(m),
-                         m.places.certainty, m.attract, m.indoors, r.hazard,
-                         r.total, r.events, 0, limit)
+                         m.places.certainty, m.background, m.attract, m.indoors,
+                         r.hazard, r.total, r.events, 0, limit)
     assert n == limit
 
 

@@ -118,13 +118,15 @@ def check_opportunity(m, on):
 
 
 def check_facilities(m, on):
-    """Only the background is left, and homes never had more."""
+    """Only the background is left; homes and kerbs know no facilities but derelict ones."""
     background = start.backgrounds(m.places, m.constants.offences, 1)
     np.testing.assert_array_equal(m.attract, background)
-    changed = (on.attract != background).any(axis=0)
-    names = np.array(m.constants.offences.names)
-    assert set(names[~changed]) == {"burglary_home", "vehicle_theft", "theft_from_vehicle",
-                                    "domestic_abuse"}
+    ratio, names = on.attract / background, np.array(m.constants.offences.names)
+    assert set(names[(ratio == 1).all(axis=0)]) == {"domestic_abuse"}
+    kept = ratio[on.places.derelict == 0]
+    alike = np.ptp(kept, axis=0) < 1e-5
+    assert set(names[alike]) == {"burglary_home", "vehicle_theft", "theft_from_vehicle",
+                                 "domestic_abuse"}
 
 
 def check_night(m, on):

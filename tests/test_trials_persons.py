@@ -98,7 +98,7 @@ def test_assailants_on_a_place_are_drawn_as_expected(evening, emptied):
         m.people.at[(m.people.at == 1) & (m.people.anchors[:, 1] == s)] = 0
     expected = Expected(m, np.arange(len(m.people)))
     away = np.arange(len(m.places)) != s
-    m.attract[away, row] = 0.0  # assaults can happen here alone
+    m.attract[away, row] = m.background[away, row] = 0.0  # assaults can happen here alone
     expected._friction(m)
     whole = expected.hazard[:, row].sum()
     assert whole == pytest.approx(1 - np.exp(-(m.recorder.hazard - before)[s, row]))

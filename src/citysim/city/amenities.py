@@ -8,7 +8,8 @@ from citysim.city.apportion import largest_remainder
 from citysim.city.fields import smooth_field
 from citysim.config.errors import InputError
 
-_SIZES = 3  # stream of the sizes; land use has 1, the spacing of streets 2
+# Streams of the sizes and of derelict sites; land use has 1, the spacing of streets 2.
+_SIZES, _DERELICT = 3, 4
 _TOP_SMALL = np.iinfo(np.int16).max
 
 
@@ -143,6 +144,22 @@ def fill_condition(places, spec, setting, stations) -> None:
     places["events"] = np.where(places.venues > 0, night.centre_events * centre, 0)
     places["services"] = 0
     places.services[stations] = spec.transport.station_services
+    places["derelict"] = _derelict(places, spec, ~setting.bridge)
+
+
+def _derelict(places, spec, possible) -> np.ndarray:
+    """Derelict sites on each place: so many for each dwelling, most on long streets in disorder.
+
+    A site is some 30 m of frontage; ``possible``, bool (places), is False where none can be.
+    """
+    # Draws of their own: the rest of the city is the same however many there are.
+    rng = np.random.Generator(np.random.Philox(key=[spec.seed, _DERELICT]))
+    weight = places.length.astype(float) * places.disorder * (1 - places.green) * possible
+    total = round(spec.condition.derelict * int(places.dwellings.sum()))
+    if total == 0 or weight.sum() == 0:
+        return np.zeros(len(places), np.int16)
+    where = rng.choice(len(places), total, p=weight / weight.sum())
+    return np.bincount(where, minlength=len(places)).astype(np.int16)
 
 
 def _deprivation(places, spec, setting, field) -> np.ndarray:

@@ -49,6 +49,8 @@ def describe(city: City) -> str:
         f"  lighting      {_spread(places.lighting)} (0 dark, 1 as by day; tenth, median, "
         "ninetieth percentile)",
         f"  deprivation   {_spread(places.deprivation)}",
+        f"  derelict      {places.derelict.sum():,} houses and lots, on "
+        f"{np.count_nonzero(places.derelict):,} segments",
         "",
         "Land use, share of street length",
         *_land_use(places),

@@ -151,7 +151,8 @@ class Lighting(Part):
 
 class Condition(Part):
     """Condition of places at the start: upkeep, disorder and their slope with deprivation;
-    cleaning visits a week, stewardship and camera cover, and what night centres add."""
+    cleaning visits a week, stewardship and camera cover, and what night centres add; derelict
+    houses and lots, for each dwelling of the city."""
 
     upkeep: Share
     upkeep_deprivation: Slope
@@ -163,3 +164,4 @@ class Condition(Part):
     stewardship: Share
     camera: Share
     camera_centre: Share
+    derelict: Annotated[float, Field(ge=0, le=0.2)]

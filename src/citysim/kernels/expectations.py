@@ -76,8 +76,8 @@ def heat_of_places(exposure, day_outdoors, guests, at, status, anchors, group, i
 
 @kernel
 def share_out_friction(offence, level, beta, target, exposure, hours, weigh, stretch, friction,
-                       company, calm, certainty, attract, place_rows, stock, seconds, day_outdoors,
-                       total, by_passage, by_heat):
+                       company, calm, certainty, background, attract, place_rows, stock, seconds,
+                       day_outdoors, total, by_passage, by_heat):
     """Chance of an assault on each place, per passage of a man and per unit of heat by setting.
 
     A woman's passage has ``female_assailant`` of a man's. As in
@@ -97,7 +97,7 @@ def share_out_friction(offence, level, beta, target, exposure, hours, weigh, str
         if everybody + present < 2.0:
             continue
         hazard, indoors = friction_at(s, offence, level, beta, target, hours, weigh, stretch,
-                                      friction, company, calm, certainty, attract)
+                                      friction, company, calm, certainty, background, attract)
         chance = 1.0 - np.exp(-hazard)
         passing = everybody * seconds[s] / exposure.step_seconds
         there = stock[s, OUT] * exposure.outdoors + stock[s, DAY] * day_outdoors[s]

@@ -213,17 +213,22 @@ def frictions_at(s, target, weigh, stretch, friction, company, calm):
 
 @kernel
 def friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction, company,
-                calm, certainty, attract):
-    """Expected assaults on place ``s``, where there is company, in this step; share inside."""
+                calm, certainty, background, attract):
+    """Expected assaults on place ``s``, where there is company, in this step; share inside.
+
+    Venues have the lasting ``background`` of the place, the street what is found there now.
+    """
     inside, outside = frictions_at(s, target, weigh, stretch, friction, company, calm)
-    both = inside + outside
-    expected = level * hours * attract[s, offence] * both * np.exp(-beta * certainty[s])
+    inside *= background[s, offence]
+    both = inside + outside * attract[s, offence]
+    expected = level * hours * both * np.exp(-beta * certainty[s])
     return expected, inside / both if inside > 0.0 else 0.0
 
 
 @kernel
 def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, stretch, friction,
-              company, calm, certainty, attract, indoors, hazard, total, events, n_events, limit):
+              company, calm, certainty, background, attract, indoors, hazard, total, events,
+             n_events, limit):
     """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
 
     The hazard is that of :func:`frictions_at`; being seen deters little. ``indoors`` (float64
@@ -235,7 +240,7 @@ def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, str
         if company[s] <= 0.0:
             continue
         expected, indoors[s] = friction_at(s, offence, level, beta, target, hours, weigh, stretch,
-                                           friction, company, calm, certainty, attract)
+                                           friction, company, calm, certainty, background, attract)
         hazard[s, offence] += expected
         total[offence] += expected
         u = uniform(key, s)

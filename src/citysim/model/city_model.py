@@ -16,11 +16,10 @@ from citysim.kernels.offending import MAX_CANDIDATES
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
 from citysim.kernels.perception import N_SUMS, PEOPLE, SAFE_NIGHT, TRUST_POLICE
 from citysim.kernels.random import address, stream_keys, uniform
-from citysim.model import neighbourhood, start
+from citysim.model import facilities, neighbourhood, start
 from citysim.model.calendar import Calendar
 from citysim.model.constants import age_curve, read_constants
 from citysim.model.damage import breakable
-from citysim.model.facilities import facility_factors
 from citysim.model.groups import Groups
 from citysim.model.phases import PHASES, close_day
 from citysim.model.recorder import Recorder
@@ -119,12 +118,6 @@ class CityModel(mesa.Model):
         tolerance = start.normals(seed, 102, len(self.households))[:, 0]
         d = settings.model.domestic
         self.households.abuse_norms = np.clip(d.tolerance + d.tolerance_sd * tolerance, 0, 1)
-        self.attract = start.backgrounds(self.places, self.constants.offences, seed)
-        if settings.model.facilities.enabled:
-            worst = settings.model.facilities
-            self.attract *= facility_factors(
-                self.places, np.diff(self.world.passers.start), self.constants.offences,
-                (worst.worst_fifth, worst.worst_fifth_shops), self.city.size_spreads, seed)
         neighbourhood.start(self)
         self.age_factor = age_curve(settings.model)
 
@@ -200,6 +193,7 @@ class CityModel(mesa.Model):
         self.stretch = (self.places.length / usual if usual else np.ones(n_places)).astype(
             np.float32)
         self.breakable, self.household_damage = breakable(self.places, self.stretch, m.opportunity)
+        facilities.start(self)
         # an act of vandalism stands for 1 / scale acts and spreads over the street
         self.damage = np.array([1.0 - (1.0 - m.upkeep.damage) ** (1.0 / (self.scale * float(k)))
                                 for k in self.stretch])
@@ -280,6 +274,7 @@ class CityModel(mesa.Model):
                     array[rows][:len(given)] = given[:rows.stop - rows.start]
             else:
                 array[...] = source[name]
+        self.attract = other.attract.copy()
         self.recorder = copy.deepcopy(other.recorder)
         self.step_index = other.step_index
         self.hot_places = other.hot_places.copy()

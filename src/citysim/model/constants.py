@@ -41,6 +41,7 @@ class Offences:
     half: np.ndarray
     beta: np.ndarray
     disorder_cue: np.ndarray
+    derelict: np.ndarray
     sigma: np.ndarray
     memory_own: np.ndarray
     memory_near: np.ndarray
@@ -109,6 +110,7 @@ def read_offences(settings, scale: float) -> Offences:
         facilities=tuple(rows[name]["facilities"] for name in names), level=level,
         half=column("half"), beta=column("beta"),
         disorder_cue=column("disorder_cue", factor=float(opportunity)),
+        derelict=column("derelict"),
         sigma=column("sigma"), memory_own=column("memory_own", factor=float(near)),
         memory_near=column("memory_near", factor=float(near)),
         memory=column("memory", factor=float(near)), female=column("female"),

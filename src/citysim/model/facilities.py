@@ -3,7 +3,8 @@
 Of any set of like facilities a few have most of the crime (Eck, Clarke and Guerette 2007; the
 iron law of troublesome places, Wilcox and Eck 2011), because owners and staff manage them
 differently (Madensen and Eck 2008). So each facility draws once, for the whole run, how much
-crime it lets happen: lognormal, mean 1 over its kind, the same draw for all offences.
+crime it lets happen: lognormal, mean 1 over its kind, the same draw for all offences. Derelict
+houses and lots are run by nobody, until a measure puts them right.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from citysim.kernels import streams
 from citysim.kernels.places import FORMS
 from citysim.kernels.random import address
 from citysim.kernels.start import pair_uniforms
+from citysim.model.start import backgrounds
 
 WORST = 0.2  # the part of all facilities that the published shares are told for
 # The land use that each kind of facility is, and how many of them a place holds.
@@ -37,6 +39,32 @@ def spread_of(worst_fifth: float) -> float:
     The share is Phi(spread - 0.84); a fifth that holds a fifth differs in nothing.
     """
     return float(ndtri(worst_fifth) - ndtri(WORST))
+
+
+def start(m) -> None:
+    """Lasting background of a model's places, and what offenders find there as it begins.
+
+    ``background``, float32 (places, offences): what differs by chance, times how facilities are
+    run. Derelict sites move crime to where they are and add hardly any to the city as it starts:
+    none where opportunities go by length.
+    """
+    settings, offences, seed = m.settings.model.facilities, m.constants.offences, m.run_seed
+    m.background = backgrounds(m.places, offences, seed)
+    if settings.enabled:
+        m.background *= facility_factors(
+            m.places, np.diff(m.world.passers.start), offences,
+            (settings.worst_fifth, settings.worst_fifth_shops), m.city.size_spreads, seed)
+        sites = derelict_factors(m.places, m.stretch, offences.derelict)
+        m.background /= np.average(sites, axis=0, weights=m.stretch).astype(np.float32)
+    weigh_derelict(m)
+
+
+def weigh_derelict(m) -> None:
+    """``attract``, float32 (places, offences): the background, by derelict sites as they are."""
+    m.attract = m.background.copy()
+    if m.settings.model.facilities.enabled:
+        sites = derelict_factors(m.places, m.stretch, m.constants.offences.derelict)
+        m.attract = (m.background * sites).astype(np.float32)
 
 
 def facility_factors(places, footfall: np.ndarray, offences, shares: tuple[float, float],
@@ -84,6 +112,29 @@ def facility_factors(places, footfall: np.ndarray, offences, shares: tuple[float
         if use == SHOPS:
             factor[:, where == "shops"] = run[:, where == "shops"]
     return factor.astype(np.float32)
+
+
+def derelict_factors(places, stretch: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Factor of every place's opportunities by the derelict sites on it that are not put right.
+
+    A house or lot without an owner who cares is a facility that nobody runs: open ones serve as
+    hangouts of whoever offends (Spelman 1993). One site works along a usual length of street.
+
+    Parameters
+    ----------
+    places
+        Table of places: ``derelict`` sites, ``remediation``.
+    stretch
+        Length of each place in usual lengths of street, ``(places,)``.
+    ratio
+        Times as many offences beside such a site, at least 1, ``(offences,)``.
+
+    Returns
+    -------
+    float64 (places, offences), 1 or more.
+    """
+    open_still = np.minimum(1, places.derelict / stretch) * (1 - places.remediation)
+    return 1 + open_still[:, None] * (ratio - 1)
 
 
 def management(count: np.ndarray, weight: np.ndarray, spread: np.ndarray, key) -> np.ndarray:

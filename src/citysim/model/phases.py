@@ -25,7 +25,7 @@ from citysim.kernels import (
     victims,
 )
 from citysim.kernels.patrol import BEAT, HOT_SPOT, RANDOM, REACTIVE
-from citysim.model import neighbourhood
+from citysim.model import facilities, neighbourhood
 from citysim.model.start import PERSON_TRAITS
 from citysim.state.columns import MODES
 
@@ -183,8 +183,8 @@ def offenders(m) -> None:
         r.n_events = places.frictions(
             0, len(s), m.key(streams.FRICTION, m.step_index * 64 + row), m.step_index, row,
             k.offences.level[row], k.offences.beta[row], k.target, m.calendar.step_hours,
-            1.0 / m.scale, m.stretch, m.friction, s.company, calm(m), s.certainty, m.attract,
-            m.indoors, r.hazard, r.total, r.events, r.n_events, r.LIMIT)
+            1.0 / m.scale, m.stretch, m.friction, s.company, calm(m), s.certainty, m.background,
+            m.attract, m.indoors, r.hazard, r.total, r.events, r.n_events, r.LIMIT)
 
 
 def calm(m) -> np.ndarray:
@@ -309,6 +309,8 @@ def close_day(m) -> None:
         s = m.places
         upkeep.age_places(m.constants.ageing, s.wear, s.grime, s.remediation, m.ownership,
                           s.cleaning, s.works, s.upkeep, s.disorder)
+    if m.places.derelict.any():
+        facilities.weigh_derelict(m)
     if m.settings.model.domestic.enabled and m.places.norm_campaign.any():
         life.shift_norms(m.constants.harm, m.places.norm_campaign, m.households.home,
                          m.households.abuse_norms)

@@ -42,6 +42,7 @@ PLACES = (
     C("stop", "u1", "flag", "1 where a transit stop or station is", 0, 1),
     C("gateway", "u1", "flag", "1 where visitors and commuters enter the city", 0, 1),
     C("deprivation", "f4", "share", "deprivation of the surroundings, 0 least", 0, 1),
+    C("derelict", "i2", "sites", "derelict houses and lots that nobody looks after", 0),
     # --- initial, then moved by policies through levers
     C("lighting", "f4", "share", "what the street lamps let one see at night", 0, 1, default=0.5),
     C("camera", "f4", "share", "share of the segment in view of a camera", 0, 1),
@@ -55,7 +56,7 @@ PLACES = (
     C("cleaning", "f4", "visits/week", "cleaning and small repairs by the city", 0, 14, default=1),
     C("stewardship", "f4", "share", "residents' ownership: the share of decay they prevent", 0, 1),
     C("works", "f4", "share/day", "restoration works: upkeep put back per day", 0, 1),
-    C("remediation", "f4", "share", "lasting disorder of derelict lots and houses put right", 0, 1),
+    C("remediation", "f4", "share", "what derelict sites bring, put right", 0, 1),
     C("greenery", "f4", "share", "planted green that residents can use, beside the land use", 0, 1),
     C("rear_closed", "f4", "share", "dwellings whose rear access is closed by gates", 0, 1),
     C("norm_campaign", "f4", "share", "community mobilisation against violence to women", 0, 1),

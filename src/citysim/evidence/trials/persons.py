@@ -72,8 +72,8 @@ class Expected:
             expectations.share_out_friction(
                 row, o.level[row], o.beta[row], k.target, k.exposure, m.calendar.step_hours,
                 1.0 / m.scale, m.stretch, m.friction, s.company, calm(m), s.certainty,
-                m.attract, m.place_rows, m.stock, m.seconds, m.day_outdoors, self.heat,
-                self.by_passage, self.by_heat)
+                m.background, m.attract, m.place_rows, m.stock, m.seconds, m.day_outdoors,
+                self.heat, self.by_passage, self.by_heat)
             expectations.assaults(self.people, row, k.exposure, m.day_outdoors, self.by_passage,
                                   self.by_heat, *there, m.moved, p.hops, p.route,
                                   m.population.routes, self.hazard)
