@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from citysim.config.errors import InputError
 from citysim.study import design
 from citysim.study.design import data_files, runs_of, scenarios_of, study_key
 from citysim.study.executor import execute
-from citysim.study.local import Queue, WorkersDoNotStart
+from citysim.study.local import Queue, WorkersDoNotStart, kept_workers
 from citysim.study.program import Program
 from citysim.study.run import run_study
 from citysim.study.store import Store
@@ -290,3 +291,33 @@ def test_the_overhead_of_a_study_can_be_measured():
                if "at most" in line}
     assert set(figures) == {"overhead", "driver_mb", "resume_s"}
     assert figures["overhead"] > 0 and 50 < figures["driver_mb"] < 500
+
+
+def test_studies_hand_their_workers_on_and_none_outlives_them(folder, tmp_path, trace):
+    first = compose(folder, tmp_path / "first", trace, "executor=local")
+    lasting = {"model.guardianship.saturation": 0.4, "output_dir": str(tmp_path / "second")}
+    with kept_workers():
+        run_study(first.replace({"jobs": 2}), program=PROGRAM)
+        before = {process for *_, process in calls(trace)}
+        second = run_study(first.replace({"jobs": 2, **lasting}), program=PROGRAM)
+        assert {process for *_, process in calls(trace)} == before and len(before) == 2
+        assert len(second.runs) == 8 and not len(second.failed)
+        table = Store(tmp_path / "second").read("outcomes")
+        assert set(table[table["outcome"] == "saturation"]["value"]) == {0.4}
+    for process in before:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+    run_study(first.replace({"jobs": 2, "output_dir": str(tmp_path / "third")}), program=PROGRAM)
+    assert len({process for *_, process in calls(trace)}) == 4
+
+
+def test_a_kept_worker_that_has_died_is_replaced(folder, tmp_path, trace):
+    settings = compose(folder, tmp_path / "first", trace, "executor=local").replace({"jobs": 1})
+    with kept_workers():
+        run_study(settings, program=PROGRAM)
+        (process,) = {process for *_, process in calls(trace)}
+        os.kill(process, signal.SIGKILL)
+        result = run_study(settings.replace({"output_dir": str(tmp_path / "second")}),
+                           program=PROGRAM)
+    assert not len(result.failed) and len(result.runs) == 8
+    assert len({process for *_, process in calls(trace)}) == 2

@@ -2,7 +2,8 @@
 
 Each worker is a spawned process with a pipe of its own, not a member of a shared pool: so a
 worker that is killed, or has to be killed, takes down only the run that it holds, and it is
-known which one that was.
+known which one that was. Studies one behind the other can hand their workers on
+(:func:`kept_workers`): what a process imports and compiles for its first run is there for all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
@@ -38,7 +40,10 @@ class WorkersDoNotStart(RuntimeError):
 
 
 def serve(pipe: Any, setup: Setup) -> None:
-    """Main loop of a worker process: takes runs from ``pipe`` until it is told to stop."""
+    """Main loop of a worker process: takes runs from ``pipe`` until it is told to stop.
+
+    A setup instead of a run is that of the study that the runs to come belong to.
+    """
     _leave_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
     limit_threads(setup.settings.threads)
@@ -50,6 +55,9 @@ def serve(pipe: Any, setup: Setup) -> None:
             return
         if task is None:
             return
+        if isinstance(task, Setup):
+            setup = task
+            continue
         record = perform(task, setup, attempt, lambda: pipe.send(("started", None)))
         pipe.send(("finished", record))
 
@@ -118,6 +126,7 @@ class _Worker:
         self.process = context.Process(target=serve, args=(theirs, setup), daemon=True)
         self.process.start()
         theirs.close()
+        self.threads = setup.settings.threads
         self.job: _Job | None = None
         self.group: tuple | None = None
         self.ready = False
@@ -128,6 +137,17 @@ class _Worker:
         job.attempts += 1
         self.job, self.group, self.deadline = job, job.group, None
         self.pipe.send((job.task, job.attempts))
+
+    def join(self, setup: Setup) -> bool:
+        """Go over to another study; whether the worker can and lives."""
+        if setup.settings.threads != self.threads or not self.process.is_alive():
+            return False
+        self.group = None
+        try:
+            self.pipe.send((setup, 0))
+        except OSError:
+            return False
+        return True
 
     def end(self, patience: float = 0.0) -> None:
         """Stop the process: at once, or after ``patience`` seconds if it does not leave."""
@@ -141,6 +161,29 @@ class _Worker:
             self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+_kept: list[_Worker] | None = None  # idle workers for the next study, within `kept_workers`
+
+
+@contextmanager
+def kept_workers() -> Iterator[None]:
+    """Within it, studies that end well leave their workers to the next one.
+
+    For many small studies of one command: a process takes seconds to import what it needs and to
+    load its kernels.
+    """
+    global _kept
+    if _kept is not None:  # an outer one keeps them
+        yield
+        return
+    _kept = []
+    try:
+        yield
+    finally:
+        for worker in _kept:
+            worker.end(_GOODBYE)
+        _kept = None
 
 
 class Pool:
@@ -164,7 +207,10 @@ class Pool:
         self.stillborn = 0
 
     def records(self) -> Iterator[Record]:
-        """Records of all runs as they end; leaves no worker behind, however it ends."""
+        """Records of all runs as they end.
+
+        Leaves no worker behind, however it ends, but for those that :func:`kept_workers` takes.
+        """
         done = False
         try:
             while self.queue or any(w.job for w in self.workers):
@@ -172,8 +218,11 @@ class Pool:
                 yield from self._collect()
             done = True
         finally:
-            for worker in self.workers:
-                worker.end(_GOODBYE if done else 0.0)
+            if done and _kept is not None:
+                _kept.extend(self.workers)
+            else:
+                for worker in self.workers:
+                    worker.end(_GOODBYE if done else 0.0)
 
     def _hand_out(self) -> None:
         for worker in [w for w in self.workers if w.job is None]:
@@ -184,7 +233,7 @@ class Pool:
             if idle is None:
                 if len(self.workers) >= self.size:
                     return
-                idle = _Worker(self.context, self.setup)
+                idle = self._kept_worker() or _Worker(self.context, self.setup)
                 self.workers.append(idle)
             job = self.queue.take(idle.group, {w.group for w in self.workers if w is not idle})
             try:
@@ -193,6 +242,15 @@ class Pool:
                 job.attempts -= 1
                 self.queue.put_back(job)
                 self._drop(idle)
+
+    def _kept_worker(self) -> _Worker | None:
+        """A worker of an earlier study that goes over to this one."""
+        while _kept:
+            worker = _kept.pop()
+            if worker.join(self.setup):
+                return worker
+            worker.end()
+        return None
 
     def _collect(self) -> Iterator[Record]:
         busy = [w for w in self.workers if w.job]

@@ -21,6 +21,7 @@ from citysim.evidence.trials.run import check_entries, run_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.verdicts import evaluate
 from citysim.study.design import code_hash
+from citysim.study.local import kept_workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +77,7 @@ class Board:
     date: str = ""
 
 
+@kept_workers()
 def run_board(depth: str = "quick", overrides: Sequence[str] = (),
               output_dir: str | Path = OUTPUTS, config_path: str | Path | None = None,
               watch: Watch | None = None, only: Iterable[str] = ()) -> Board:

@@ -29,6 +29,7 @@ from citysim.evidence.calibration.emulator import (
 )
 from citysim.evidence.calibration.plan import CALIBRATE, Plan
 from citysim.evidence.calibration.waves import Wave, joined, run_wave, values_of
+from citysim.study.local import kept_workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +78,7 @@ class Fit:
     dropped: tuple[str, ...] = ()
 
 
+@kept_workers()
 def calibrate(settings: Settings, plan: Plan, folder: Path,
               progress: Callable | None = None, tell: Callable[[str], None] = lambda text: None
               ) -> Fit:

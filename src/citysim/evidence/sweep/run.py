@@ -24,6 +24,7 @@ from citysim.evidence.trials.run import PROGRAM, check_entries, settings_of
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.trials.simulate import PART
 from citysim.study.design import code_hash
+from citysim.study.local import kept_workers
 from citysim.study.run import run_study
 from citysim.study.store import Store
 
@@ -90,6 +91,7 @@ class Sweep:
         return 1 + 2 * n + 2 * (n > 1)
 
 
+@kept_workers()
 def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
               config_path: str | Path | None = None, watch: Watch | None = None,
               only: Iterable[str] = ()) -> Sweep:
