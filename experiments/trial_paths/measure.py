@@ -33,6 +33,7 @@ class Path:
 
     def __init__(self, model: CityModel, rows: np.ndarray):
         self.model, self.rows, self.kept = model, rows, []
+        self.assault = int(model.constants.offences.of_form(FRICTION)[0])
 
     def step(self) -> None:
         """One hour more."""
@@ -45,6 +46,7 @@ class Path:
             "daylight": m.hour.daylight, "hazard": m.recorder.hazard[rows] - before,
             "company": m.places.company[rows].copy(),
             "friction": m.friction[rows] / FRICTION_SCALE / m.scale,
+            "attract": m.attract[rows, self.assault],
             "visitors": m.stock[rows, OUT].copy(), "worth": m.value[rows].copy(),
             **{name: m.places[name][rows].copy() for name in STATES}})
 
@@ -92,22 +94,22 @@ def show(title: str, a: np.ndarray, b: np.ndarray, parts: dict[str, np.ndarray])
     print(f"{title:<20}{b.mean():10.4f}", *(percent(a[keep], b[keep]) for keep in parts.values()))
 
 
-def assault(path: Path, heat: Path, company: Path, certainty: Path) -> np.ndarray:
-    """Expected assaults but for level and attraction, each part from the run named.
+def assault(path: Path, heat: Path, company: Path, certainty: Path, sites: Path) -> np.ndarray:
+    """Expected assaults but for the level, each part from the run named.
 
     ``heat`` gives friction in both settings, the crowd of guests and the green that calms,
-    ``company`` the crowd outside.
+    ``company`` the crowd outside, ``sites`` what derelict sites do there.
     """
-    m = path.model
+    m, row = path.model, path.assault
     o, k = m.constants.offences, m.constants.target
-    row = int(o.of_form(FRICTION)[0])
     n, half = company["company"], k.friction_crowd * m.stretch[path.rows]
     inside, outside, guests = np.moveaxis(heat["friction"], -1, 0)
     known, green = k.friction_known, heat["green"] + heat["greenery"]
     calm = 1 - m.settings.model.opportunity.green_calms * np.minimum(green, 1)
     contact = known + (1 - known) * n / (n + half)
-    both = inside * guests / (guests + half) + calm * (outside + k.friction_base * n) * contact
-    return m.attract[path.rows, row] * both * np.exp(-o.beta[row] * certainty["certainty"])
+    both = (m.background[path.rows, row] * inside * guests / (guests + half)
+            + sites["attract"] * calm * (outside + k.friction_base * n) * contact)
+    return both * np.exp(-o.beta[row] * certainty["certainty"])
 
 
 def main() -> None:
@@ -153,9 +155,9 @@ def show_assault(with_it: Path, without: Path, parts: dict[str, np.ndarray]) -> 
     """Assault by what makes it, and where there are venues."""
     a, b, names = with_it["hazard"], without["hazard"], without.model.constants.offences.names
     print("\nassault, when only this is as treated")
-    base = assault(without, without, without, without)
-    for i, name in enumerate(("heat", "company", "certainty")):
-        given = [with_it if j == i else without for j in range(3)]
+    base = assault(without, without, without, without, without)
+    for i, name in enumerate(("heat", "company", "certainty", "sites")):
+        given = [with_it if j == i else without for j in range(4)]
         show(name, assault(without, *given), base, parts)
     bars = without.model.places.venues[without.rows] > 0
     assaults = b[:, :, names.index("assault")].sum(axis=0)
