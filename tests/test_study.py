@@ -321,3 +321,28 @@ def test_a_kept_worker_that_has_died_is_replaced(folder, tmp_path, trace):
                            program=PROGRAM)
     assert not len(result.failed) and len(result.runs) == 8
     assert len({process for *_, process in calls(trace)}) == 2
+
+
+def test_a_kept_worker_forgets_the_world_of_the_study_before(folder, tmp_path):
+    streets = tmp_path / "streets"
+    settings = compose(folder, tmp_path / "out", None, "executor=local", streets=str(streets))
+    with kept_workers():
+        for crimes in ("40", "50"):  # another city below the same name, in the same folder
+            streets.write_text(crimes)
+            changed = settings.replace({"jobs": 1, "seeds": [int(crimes)]})
+            run_study(changed, program=PROGRAM)
+            table = Store(tmp_path / "out").read("outcomes").query("outcome == 'crime.true.all'")
+            assert set(table["value"]) == {float(crimes)}
+
+
+def test_an_interrupt_leaves_no_kept_worker_and_the_next_start_is_as_usual(folder, tmp_path, trace):
+    settings = compose(folder, tmp_path / "out", trace, "executor=local").replace({"jobs": 1})
+    with pytest.raises(KeyboardInterrupt), kept_workers():
+        run_study(settings, program=PROGRAM)
+        raise KeyboardInterrupt
+    run_study(settings.replace({"output_dir": str(tmp_path / "next")}), program=PROGRAM)
+    processes = {process for *_, process in calls(trace)}
+    assert len(processes) == 2
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)

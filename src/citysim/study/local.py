@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
 from citysim.study.design import Run
@@ -28,6 +29,7 @@ from citysim.study.worker import (
     Setup,
     Task,
     blank_record,
+    forget_worlds,
     limit_threads,
     perform,
 )
@@ -42,7 +44,8 @@ class WorkersDoNotStart(RuntimeError):
 def serve(pipe: Any, setup: Setup) -> None:
     """Main loop of a worker process: takes runs from ``pipe`` until it is told to stop.
 
-    A setup instead of a run is that of the study that the runs to come belong to.
+    A setup instead of a run is that of the study that the runs to come belong to; worlds of the
+    one before are forgotten, since files of the same name may hold others now.
     """
     _leave_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
@@ -57,6 +60,7 @@ def serve(pipe: Any, setup: Setup) -> None:
             return
         if isinstance(task, Setup):
             setup = task
+            forget_worlds()
             continue
         record = perform(task, setup, attempt, lambda: pipe.send(("started", None)))
         pipe.send(("finished", record))
@@ -126,7 +130,7 @@ class _Worker:
         self.process = context.Process(target=serve, args=(theirs, setup), daemon=True)
         self.process.start()
         theirs.close()
-        self.threads = setup.settings.threads
+        self.made_for = _circumstances(setup)
         self.job: _Job | None = None
         self.group: tuple | None = None
         self.ready = False
@@ -140,7 +144,7 @@ class _Worker:
 
     def join(self, setup: Setup) -> bool:
         """Go over to another study; whether the worker can and lives."""
-        if setup.settings.threads != self.threads or not self.process.is_alive():
+        if _circumstances(setup) != self.made_for or not self.process.is_alive():
             return False
         self.group = None
         try:
@@ -163,6 +167,11 @@ class _Worker:
         self.pipe.close()
 
 
+def _circumstances(setup: Setup) -> tuple:
+    """What a process takes over as it starts and keeps."""
+    return setup.settings.threads, Path.cwd()
+
+
 _kept: list[_Worker] | None = None  # idle workers for the next study, within `kept_workers`
 
 
@@ -181,9 +190,14 @@ def kept_workers() -> Iterator[None]:
     try:
         yield
     finally:
-        for worker in _kept:
-            worker.end(_GOODBYE)
-        _kept = None
+        mine, _kept = _kept, None
+        try:
+            for worker in mine:
+                worker.end(_GOODBYE)
+        finally:  # an interrupt while they take their leave
+            for worker in mine:
+                if worker.process.is_alive():
+                    worker.process.kill()
 
 
 class Pool:
@@ -205,6 +219,7 @@ class Pool:
         self.queue = Queue(runs)
         self.workers: list[_Worker] = []
         self.stillborn = 0
+        self.takes_over = True  # workers of earlier studies, until one of this study dies
 
     def records(self) -> Iterator[Record]:
         """Records of all runs as they end.
@@ -233,8 +248,10 @@ class Pool:
             if idle is None:
                 if len(self.workers) >= self.size:
                     return
-                idle = self._kept_worker() or _Worker(self.context, self.setup)
-                self.workers.append(idle)
+                idle = self._kept_worker()
+                if idle is None:
+                    idle = _Worker(self.context, self.setup)
+                    self.workers.append(idle)
             job = self.queue.take(idle.group, {w.group for w in self.workers if w is not idle})
             try:
                 idle.take(job)
@@ -244,12 +261,13 @@ class Pool:
                 self._drop(idle)
 
     def _kept_worker(self) -> _Worker | None:
-        """A worker of an earlier study that goes over to this one."""
-        while _kept:
+        """A worker of an earlier study that goes over to this one, already among its workers."""
+        while _kept and self.takes_over:
             worker = _kept.pop()
+            self.workers.append(worker)
             if worker.join(self.setup):
                 return worker
-            worker.end()
+            self._drop(worker)
         return None
 
     def _collect(self) -> Iterator[Record]:
@@ -289,6 +307,7 @@ class Pool:
     def _died(self, worker: _Worker) -> Record | None:
         job = worker.job
         self._drop(worker)
+        self.takes_over = False
         code = worker.process.exitcode
         if not worker.ready:
             self.stillborn += 1

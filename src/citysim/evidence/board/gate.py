@@ -14,6 +14,7 @@ from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trial
 from citysim.evidence.trials.run import run_trial
 from citysim.evidence.verdicts import NOT_MEASURABLE, evaluate
+from citysim.study.local import kept_workers
 
 _EXACT = 1e-9  # per cent
 
@@ -28,6 +29,7 @@ class Outcome:
     passed: bool
 
 
+@kept_workers()
 def run_gate(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
              config_path: str | Path | None = None, watch: Watch | None = None) -> list[Outcome]:
     """Run the gate's year and miniature trials and check them.

@@ -32,7 +32,6 @@ PROGRAM = Program(check=f"{_HERE}.run:check", build_world=f"{_HERE}.run:build_wo
                       f"{_HERE}.{file.stem}" for file in sorted(Path(__file__).parent.glob("*.py"))
                       if file.stem not in _AFTER)))
 OUTPUTS = Path("outputs") / "evidence" / "trials"
-_built: dict[str, Any] = {}
 
 
 def settings_of(trial: Trial, overrides: Sequence[str] = (),
@@ -170,9 +169,10 @@ def build_world(settings: Settings) -> Any:
     """
     from citysim.evidence.trials.units import find_units
     from citysim.model.city_model import CityModel
+    from citysim.model.world import build_world as build
 
     trial = parse_trial(settings[PART]["entry"])
-    world = _world_of(settings)
+    world = build(settings)
     model = CityModel(settings, settings.seeds[0], (), world)
     tables = {"places": model.places, "people": model.people}
     try:
@@ -181,17 +181,6 @@ def build_world(settings: Settings) -> Any:
         if not _depends_on_crime(trial):
             raise
     return world
-
-
-def _world_of(settings: Settings) -> Any:
-    """The world of these settings, kept while trials one behind the other are in the same city."""
-    from citysim.model.world import build_world as build
-
-    key = settings.world_key()
-    if key not in _built:
-        _built.clear()
-        _built[key] = build(settings)
-    return _built[key]
 
 
 def _depends_on_crime(trial: Trial) -> bool:
