@@ -228,10 +228,10 @@ def friction_at(s, offence, level, beta, target, hours, weigh, stretch, friction
 @kernel
 def frictions(lo, hi, key, step, offence, level, beta, target, hours, weigh, stretch, friction,
               company, calm, certainty, background, attract, indoors, hazard, total, events,
-             n_events, limit):
+              n_events, limit):
     """Assaults out of friction among those who meet there: a hazard per place, one draw per place.
 
-    The hazard is that of :func:`frictions_at`; being seen deters little. ``indoors`` (float64
+    The hazard is that of :func:`friction_at`; being seen deters little. ``indoors`` (float64
     (places)) is filled with the share of it among guests of venues, where there is company.
     Appends to ``events`` and returns the new count; the expected number is added to ``hazard``
     and ``total``.

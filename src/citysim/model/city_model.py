@@ -82,6 +82,7 @@ class CityModel(mesa.Model):
         self.after = {}
         self._start_tables()
         self._start_scratch()
+        facilities.start(self)
         tables = {"places": self.places, "people": self.people, "households": self.households,
                   "city": self.city_row}
         self.levers = Levers(tables)
@@ -193,7 +194,6 @@ class CityModel(mesa.Model):
         self.stretch = (self.places.length / usual if usual else np.ones(n_places)).astype(
             np.float32)
         self.breakable, self.household_damage = breakable(self.places, self.stretch, m.opportunity)
-        facilities.start(self)
         # an act of vandalism stands for 1 / scale acts and spreads over the street
         self.damage = np.array([1.0 - (1.0 - m.upkeep.damage) ** (1.0 / (self.scale * float(k)))
                                 for k in self.stretch])

@@ -61,10 +61,10 @@ def start(m) -> None:
 
 def weigh_derelict(m) -> None:
     """``attract``, float32 (places, offences): the background, by derelict sites as they are."""
-    m.attract = m.background.copy()
+    sites = 1.0
     if m.settings.model.facilities.enabled:
         sites = derelict_factors(m.places, m.stretch, m.constants.offences.derelict)
-        m.attract = (m.background * sites).astype(np.float32)
+    m.attract = (m.background * sites).astype(np.float32)
 
 
 def facility_factors(places, footfall: np.ndarray, offences, shares: tuple[float, float],
