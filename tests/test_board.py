@@ -132,12 +132,12 @@ def copied(tmp_path):
 def test_one_trial_that_cannot_run_hides_no_other(monkeypatch, tmp_path):
     asked = []
 
-    def fake(trial, words, config_path, told):
-        asked.append(trial.id)
-        if trial.id == "alley_gates":
+    def fake(study, told):
+        asked.append(study.name)
+        if study.name == "alley_gates":
             raise InputError("no alleys here")
-        summary = pd.DataFrame([effect(trial.id)]).drop(columns="trial")
-        return SimpleNamespace(summary=summary, failed=[], total=trial.seeds, kept=0)
+        summary = pd.DataFrame([effect(study.name)]).drop(columns="trial")
+        return SimpleNamespace(summary=summary, failed=[], total=len(study.seeds), kept=0)
 
     monkeypatch.setattr(run, "run_trial", fake)
     monkeypatch.setattr(run, "run_year", lambda settings, told: [None] * len(settings.seeds))

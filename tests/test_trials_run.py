@@ -18,9 +18,10 @@ from citysim.evidence.trials.pool import verdicts
 from citysim.evidence.trials.run import (
     PROGRAM,
     build_world,
-    check_entries,
+    compose_cities,
     for_trial,
     run_trial,
+    settings_of,
 )
 from citysim.evidence.trials.schema import Outcome
 from citysim.evidence.trials.simulate import respondents, simulate_trial
@@ -249,18 +250,32 @@ def test_large_dose_shows_and_switched_off_does_not(world):
 def test_as_a_study_it_is_keyed_and_goes_on(tmp_path):
     trial = entry(published=[{"outcome": "crime", "arm": "treated", "value": -10}])
     words = [f"output_dir={tmp_path / 'trial'}", "executor=serial"]
-    first = run_trial(trial, words)
+    first = run_trial(settings_of(trial, words))
     assert first.exit_status == 0 and len(first.runs) == 2
     assert {"counts", "hazards", "trial_percent", "saving", "moved"} - set(first.summary) == \
         {"saving"}
-    again = run_trial(trial, words)
+    again = run_trial(settings_of(trial, words))
     assert again.kept == 2
     table = verdicts(trial, first.summary)
     assert len(table) == 1 and table["seeds"].item() == 2
-    more = run_trial(trial, [*words, "seeds=3"])
+    more = run_trial(settings_of(trial, [*words, "seeds=3"]))
     assert more.kept == 2 and len(more.runs) == 3
     key = {r: settings_for(entry(rings=[r])).key() for r in (100, 200)}
     assert len(set(key.values())) == 2
+
+
+@pytest.mark.parametrize("words", [[], ["seeds=5", "budget=1e6", "output_dir=made"]])
+def test_a_trial_is_the_same_study_whether_its_city_was_composed_for_it_alone_or_for_many(words):
+    trial = entry()
+    cities = compose_cities([trial, entry(**armed(policies=["summer_jobs"]))], words)
+    assert set(cities) == {"town"} and set(cities["town"].policies) == \
+        {"directed_patrol", "summer_jobs"}
+    mine, alone = for_trial(cities["town"], trial), settings_of(trial, words)
+    assert {key: mine[key] for key in mine} == {key: alone[key] for key in alone}
+    assert (mine.rules, mine.provenance) == (alone.rules, alone.provenance)
+    assert sorted(mine.overrides) == sorted(alone.overrides)
+    assert len(mine.seeds) == (5 if words else trial.seeds)
+    assert for_trial(cities["town"], trial, output_dir="other").output_dir == "other"
 
 
 @pytest.mark.parametrize("changes, word", [
@@ -269,7 +284,8 @@ def test_as_a_study_it_is_keyed_and_goes_on(tmp_path):
     ({"city": "twon"}, "did you mean 'town'")])
 def test_refused_before_anything_is_written(tmp_path, changes, word):
     with pytest.raises(InputError) as caught:
-        run_trial(entry(**changes), [f"output_dir={tmp_path / 'none'}", "executor=serial"])
+        run_trial(settings_of(entry(**changes), [f"output_dir={tmp_path / 'none'}",
+                                                 "executor=serial"]))
     assert word in str(caught.value)
     assert not (tmp_path / "none").exists()
 
@@ -290,7 +306,7 @@ def armed(**arm):
      None)])
 def test_an_entry_that_names_what_is_not_there_is_refused_by_file_and_key(changes, key, closest):
     with pytest.raises(InputError) as caught:
-        check_entries([entry(), entry(**changes)])
+        compose_cities([entry(), entry(**changes)])
     assert f"made_up.yaml, {key}" in caught.value.where
     assert caught.value.closest == closest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from citysim.config.errors import InputError, closest_match
@@ -159,6 +159,19 @@ class Settings(Branch):
         """
         return Settings._shared({**self._items, part: content}, self.rules, self.provenance,
                                 self.overrides, self.config_dir, self.files)
+
+    def with_policies(self, names: Sequence[str]) -> Settings:
+        """These settings as if of all their policies only ``names`` had been chosen."""
+        dropped = tuple(f"policies.{n}." for n in self.policies if n not in names)
+        if not dropped:
+            return self
+        rules, provenance = ({path: v for path, v in table.items()
+                              if not path.startswith(dropped)}
+                             for table in (self.rules, self.provenance))
+        texts = tuple(f"policy=[{','.join(names)}]" if text.startswith("policy=") else text
+                      for text in self.overrides)
+        items = {**self._items, "policies": {n: self.policies[n] for n in names}}
+        return Settings._shared(items, rules, provenance, texts, self.config_dir, self.files)
 
     def _flat(self, changes):
         """Changes down to single parameters: a mapping given for a branch sets its keys."""

@@ -12,7 +12,7 @@ from citysim.evidence.board.run import OUTPUTS, Watch, silent
 from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trial
-from citysim.evidence.trials.run import run_trial
+from citysim.evidence.trials.run import run_trial, settings_of
 from citysim.evidence.verdicts import NOT_MEASURABLE, evaluate
 from citysim.study.local import kept_workers
 
@@ -77,7 +77,7 @@ def run_gate(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
 def _effect(check: Honesty, overrides, folder: Path, config_path, told):
     trial = load_trial(check.trial, config_path)
     words = [f"seeds={check.seeds}", *overrides, f"output_dir={folder / check.trial}"]
-    result = run_trial(trial, words, config_path, told)
+    result = run_trial(settings_of(trial, words, config_path), told)
     if len(result.failed) or result.summary is None:
         return None
     table = result.summary

@@ -17,7 +17,7 @@ from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trials
 from citysim.evidence.trials.pool import verdicts
-from citysim.evidence.trials.run import check_entries, run_trial
+from citysim.evidence.trials.run import compose_cities, for_trial, run_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.verdicts import evaluate
 from citysim.study.design import code_hash
@@ -109,23 +109,23 @@ def run_board(depth: str = "quick", overrides: Sequence[str] = (),
     plan, folder = load_depth(depth, config_path), Path(output_dir) / depth
     facts, reasons, fresh = load_facts(config_path), load_reasons(config_path), not folder.exists()
     trials = {name: plan.cut(t) for name, t in chosen(load_trials(config_path), only).items()}
-    check_entries(trials.values(), overrides, config_path)
+    composed = compose_cities(trials.values(), overrides, config_path)
     words = [f"city={plan.year.city}", f"seeds={plan.year.seeds}", *overrides,
              f"output_dir={folder / f'year_{plan.year.city}'}"]
     settings, others = year_settings(words, config_path), _other_cities(plan, trials)
-    rest = [year_settings([f"city={city}", *overrides], config_path) for city in others]
     with watch(f"a year of {plan.year.city}") as told:
         data = run_year(settings, told)
     board = Board(depth, plan, evaluate(facts, data), *_no_trials(), trials,
                   load_aims(config_path), reasons, code=code_hash(),
-                  parameters=parameter_hash(settings, *rest), fresh=fresh,
+                  parameters=parameter_hash(settings, *(composed[city] for city in others)),
+                  fresh=fresh,
                   calibrated=ensemble_of(settings) is not None,
                   date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"))
     if len(data) < len(settings.seeds):
         board.problems.append(f"{len(settings.seeds) - len(data)} of {len(settings.seeds)} years "
                               "failed")
     board.facts["reason"] = [reasons.of_fact(r.fact, r.part) for r in board.facts.itertuples()]
-    _run_trials(board, folder / "trials", overrides, config_path, watch)
+    _run_trials(board, folder / "trials", composed, watch)
     # Hashed anew: the function keeps what it found first.
     again = [words, *([f"city={city}", *overrides] for city in others)]
     now = code_hash.__wrapped__(), parameter_hash(*(year_settings(w, config_path) for w in again))
@@ -151,15 +151,16 @@ def parameter_hash(*cities: Settings) -> str:
     return stable_hash(found)
 
 
-def _run_trials(board: Board, folder: Path, overrides, config_path, watch: Watch) -> None:
+def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
+                watch: Watch) -> None:
     import pandas as pd
 
     figures, effects = [], []
     for name, trial in board.trials.items():
-        words = [f"seeds={trial.seeds}", *overrides, f"output_dir={folder / name}"]
         try:
+            study = for_trial(composed[trial.city], trial, output_dir=str(folder / name))
             with watch(trial.label) as told:
-                result = run_trial(trial, words, config_path, told)
+                result = run_trial(study, told)
         except InputError as error:  # one trial that cannot run must not hide the others
             place = f" (in {error.where})" if error.where else ""
             board.problems.append(f"{name}: {error.message}{place}")

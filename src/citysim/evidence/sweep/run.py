@@ -20,7 +20,7 @@ from citysim.evidence.sweep.standing import inside
 from citysim.evidence.trials.constants import HIGH, LOW, Constant, constants_of
 from citysim.evidence.trials.entries import load_trials, parse_trial
 from citysim.evidence.trials.pool import pooled
-from citysim.evidence.trials.run import PROGRAM, check_entries, settings_of
+from citysim.evidence.trials.run import PROGRAM, compose_cities, for_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.trials.simulate import PART
 from citysim.study.design import code_hash
@@ -30,6 +30,8 @@ from citysim.study.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from citysim.config.settings import Settings
 
 CONFIGURED, LEAST, MOST = "as configured", "lowest", "highest"
 ALL = "all"
@@ -127,24 +129,24 @@ def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
                          "no trial names constants", where="--trial" if only else "",
                          allowed="entries with the key constants")
     trials = {name: plan.cut(trial) for name, trial in trials.items() if trial.constants}
-    check_entries(trials.values(), overrides, config_path)
-    bases = {name: settings_of(trial, overrides, config_path) for name, trial in trials.items()}
-    constants = {name: constants_of(trial, bases[name], name) for name, trial in trials.items()}
+    composed = compose_cities(trials.values(), overrides, config_path)
+    constants = {name: constants_of(trial, for_trial(composed[trial.city], trial), name)
+                 for name, trial in trials.items()}
     sweep = Sweep(trials, constants, pd.DataFrame(), quickened=plan.quickened,
                   overrides=tuple(overrides), code=code_hash(),
-                  parameters=parameter_hash(*bases.values()),
+                  parameters=parameter_hash(*composed.values()),
                   date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"))
     parts = []
     for name in trials:
         folder = Path(output_dir) / "sweep" / name
         apart = _apart(constants[name])
-        parts.append(_run(sweep, name, apart, folder / "one_at_a_time", config_path, watch))
+        parts.append(_run(sweep, name, apart, folder / "one_at_a_time", composed, watch))
         if len(constants[name]) > 1 and len(parts[-1]):
             together = _together(constants[name], parts[-1])
-            parts.append(_run(sweep, name, together, folder / "all_at_once", config_path, watch))
+            parts.append(_run(sweep, name, together, folder / "all_at_once", composed, watch))
     if any(len(part) for part in parts):
         sweep.figures = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    again = [settings_of(trial, overrides, config_path) for trial in trials.values()]
+    again = compose_cities(trials.values(), overrides, config_path).values()
     if (code_hash.__wrapped__(), parameter_hash(*again)) != (sweep.code, sweep.parameters):
         sweep.problems.append("sweep: code or configuration changed while it ran; run it again")
     return sweep
@@ -183,14 +185,14 @@ def _together(constants: list[Constant], rows: pd.DataFrame) -> list[Setting]:
     return settings
 
 
-def _run(sweep: Sweep, name: str, settings: list[Setting], folder: Path, config_path,
-         watch: Watch) -> pd.DataFrame:
+def _run(sweep: Sweep, name: str, settings: list[Setting], folder: Path,
+         composed: dict[str, Settings], watch: Watch) -> pd.DataFrame:
     """Verdicts of some settings of one trial, run as the scenarios of one study."""
     import pandas as pd
 
     trial, problems = sweep.trials[name], sweep.problems
-    words = [f"seeds={trial.seeds}", *sweep.overrides, f"output_dir={folder}"]
-    study = settings_of(trial, words, config_path, {s.name: s.values for s in settings})
+    study = for_trial(composed[trial.city], trial, {s.name: s.values for s in settings},
+                      output_dir=str(folder))
     try:
         with watch(f"{trial.label}: {folder.name.replace('_', ' ')}") as told:
             result = run_study(study, told, _SWEPT)

@@ -17,6 +17,7 @@ from citysim.evidence.trials.entries import FOLDER, parse_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.trials.simulate import PART
 from citysim.study.check import check_inputs
+from citysim.study.design import data_files
 from citysim.study.program import Program
 from citysim.study.run import StudyResult, run_study
 
@@ -55,16 +56,31 @@ def settings_of(trial: Trial, overrides: Sequence[str] = (),
     InputError
         For policies, cities or parameters that do not exist.
     """
-    words = [f"city={trial.city}", f"policy=[{','.join(trial.policies)}]", f"name={trial.id}",
-             f"seeds={trial.seeds}", "budget=null", f"output_dir={OUTPUTS / trial.id}", *overrides]
-    return for_trial(compose_study(words, config_path), trial, variants)
+    return for_trial(_compose([trial], overrides, config_path), trial, variants)
 
 
 def for_trial(settings: Settings, trial: Trial,
-              variants: Mapping[str, dict[str, Any]] | None = None) -> Settings:
-    """Composed settings of the trial's city and policies, made into the study of the trial."""
+              variants: Mapping[str, dict[str, Any]] | None = None, **keys: Any) -> Settings:
+    """Composed settings of the trial's city, made into the study of the trial.
+
+    Parameters
+    ----------
+    settings
+        Of the city, with the policies of the trial and perhaps of others, and with what was set
+        by hand.
+    trial
+        The entry. Its number of seeds holds where nobody has set another.
+    variants
+        As for :func:`settings_of`.
+    keys
+        Keys of the study (``output_dir``), whatever was set by hand.
+    """
     timing = trial.timing
-    return settings.replace({
+    by_hand = {text.partition("=")[0].lstrip("+") for text in settings.overrides}
+    own = {"name": trial.id, "seeds": trial.seeds, "budget": None,
+           "output_dir": str(OUTPUTS / trial.id)}
+    return settings.with_policies(trial.policies).replace({
+        **{key: value for key, value in own.items() if key not in by_hand}, **keys,
         "days": trial.evaluated, "warmup_days": timing.warmup + timing.baseline,
         "start_date": timing.start_date, **trial.set,
         "scenarios": {name: {"policies": trial.policies, "set": dict(changed)}
@@ -73,22 +89,24 @@ def for_trial(settings: Settings, trial: Trial,
                                                  exclude={"constants"})})
 
 
-def run_trial(trial: Trial, overrides: Sequence[str] = (),
-              config_path: str | Path | None = None,
-              progress: Callable | None = None) -> StudyResult:
-    """Run every seed of a trial that is not there yet; ``summary`` holds the pooled effects."""
-    return run_study(settings_of(trial, overrides, config_path), progress, PROGRAM)
+def run_trial(settings: Settings, progress: Callable | None = None) -> StudyResult:
+    """Run every seed of a trial that is not there yet; ``summary`` holds the pooled effects.
+
+    ``settings`` are those of :func:`settings_of` or :func:`for_trial`.
+    """
+    return run_study(settings, progress, PROGRAM)
 
 
 # --- what entries name of the configuration
 
 
-def check_entries(trials: Iterable[Trial], overrides: Sequence[str] = (),
-                  config_path: str | Path | None = None) -> None:
-    """Refuse what entries name and the configuration does not have, before anything runs.
+def compose_cities(trials: Iterable[Trial], overrides: Sequence[str] = (),
+                   config_path: str | Path | None = None) -> dict[str, Settings]:
+    """Settings of the cities of trials, each with the policies of all of its trials.
 
-    Each city is composed once, with the policies of all of its trials. How many units a city
-    has is known only when it is built.
+    Composing takes seconds, so that many trials of one city should not each do it. Refuses what
+    entries name and the configuration does not have, before anything runs. How many units a
+    city has is known only when it is built.
 
     Raises
     ------
@@ -103,18 +121,27 @@ def check_entries(trials: Iterable[Trial], overrides: Sequence[str] = (),
         for name, arm in trial.arms.items():
             for policy in arm.policies:
                 _refuse_unknown("policy", policy, policies, f"{where}, arms.{name}.policies")
+    found = {}
     for city in dict.fromkeys(trial.city for trial in trials):
         mine = [trial for trial in trials if trial.city == city]
-        names = ",".join(dict.fromkeys(name for trial in mine for name in trial.policies))
-        settings = compose_study([f"city={city}", f"policy=[{names}]", *overrides], config_path)
+        found[city] = _compose(mine, overrides, config_path)
         for trial in mine:
-            _check_entry(trial, settings, f"{folder / FOLDER / trial.id}.yaml")
+            _check_entry(trial, found[city], f"{folder / FOLDER / trial.id}.yaml")
+    return found
+
+
+def _compose(trials: Sequence[Trial], overrides: Sequence[str],
+             config_path: str | Path | None) -> Settings:
+    """The city of some trials with all of their policies."""
+    names = ",".join(dict.fromkeys(name for trial in trials for name in trial.policies))
+    return compose_study([f"city={trials[0].city}", f"policy=[{names}]", *overrides], config_path)
 
 
 def _check_entry(trial: Trial, settings: Settings, where: str) -> None:
     from citysim.evidence.trials.arms import content_of
     from citysim.policies.policy import parse_policy
 
+    settings = settings.with_policies(trial.policies)
     with _blaming(f"{where}, timing.start_date"):
         settings.replace({"start_date": trial.timing.start_date})
     with _blaming(f"{where}, set"):
@@ -169,10 +196,8 @@ def build_world(settings: Settings) -> Any:
     """
     from citysim.evidence.trials.units import find_units
     from citysim.model.city_model import CityModel
-    from citysim.model.world import build_world as build
 
-    trial = parse_trial(settings[PART]["entry"])
-    world = build(settings)
+    trial, world = parse_trial(settings[PART]["entry"]), _world(settings)
     model = CityModel(settings, settings.seeds[0], (), world)
     tables = {"places": model.places, "people": model.people}
     try:
@@ -181,6 +206,21 @@ def build_world(settings: Settings) -> Any:
         if not _depends_on_crime(trial):
             raise
     return world
+
+
+_last: tuple[Any, Any] | None = None  # a world and what it was built from
+
+
+def _world(settings: Settings) -> Any:
+    """The world of a study; a board has many trials of one city in a row, so the last is kept."""
+    global _last
+    from citysim.model.world import build_world as build
+
+    made_of = settings.world_key(), data_files(settings.city)
+    if _last is None or _last[0] != made_of:
+        _last = None  # two cities at once may not fit
+        _last = made_of, build(settings)
+    return _last[1]
 
 
 def _depends_on_crime(trial: Trial) -> bool:
