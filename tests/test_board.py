@@ -409,9 +409,10 @@ def test_the_gate_lets_facts_pass_within_its_factor(changes, passes):
 
 def test_the_gate_checks_honesty_to_the_last_digit():
     rule = load_gate()
-    n = rule.coverage.seeds
-    for hazards, significant, passes in ((0.0, 0.1, True), (0.0, 0.4, False), (0.1, 0.1, False)):
-        row = effect("aa_miniature", hazards=hazards, significant=significant, trial_n=n)
+    for hazards, significant, missing, passes in ((0.0, 0.1, 0, True), (0.0, 0.4, 0, False),
+                                                  (0.1, 0.1, 0, False), (0.0, 0.1, 1, False)):
+        row = effect("aa_miniature", hazards=hazards, significant=significant, asked=60,
+                     trial_n=60 - missing)
         assert gate._coverage(rule.coverage, row).passed is passes
     assert gate._nothing(rule.nothing, effect("x", hazards=0.0, counts=0.0)).passed
     assert not gate._nothing(rule.nothing, effect("x", hazards=0.0, counts=0.1)).passed

@@ -4,6 +4,7 @@ import shutil
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -24,7 +25,7 @@ from citysim.evidence.trials.run import (
     settings_of,
 )
 from citysim.evidence.trials.schema import Outcome
-from citysim.evidence.trials.simulate import respondents, simulate_trial
+from citysim.evidence.trials.simulate import _drawn_again, respondents, simulate_trial
 from citysim.evidence.trials.units import Units
 from citysim.kernels import events as ev
 from citysim.model.simulate import record_of
@@ -81,6 +82,31 @@ def test_without_dose_both_runs_are_one(world):
     assert (units["count"] == units["untreated_count"]).all()
     assert (units["hazard"] == units["untreated_hazard"]).all()
     assert (estimates[estimates["basis"] == "hazards"]["percent"] == 0).all()
+
+
+def test_lots_drawn_again_on_one_run_are_trials_of_their_own(world):
+    nobody = {"control": {}, "treated": {"policies": ["directed_patrol"], "dose": 0}}
+    units, found = simulated(world, arms=nobody, assignment={"kind": "simple", "draws": 3})
+    own = found[(found["basis"] == "trial") & (found["scope"] == "units")]
+    assert len(own) == 3 and own["percent"].nunique() == 3
+    _, once = simulated(world, arms=nobody)
+    first = once[once["basis"] == "trial"].reset_index(drop=True)
+    assert own.reset_index(drop=True).loc[:0].equals(first)  # the first draw is the trial's own
+    assert len(found[found["basis"] == "counts"]) == len(once[once["basis"] == "counts"])
+    # The estimate of a draw is that of a trial with these lots on these very counts.
+    other = _drawn_again(parse_trial({**ENTRY, "arms": nobody}), pa.Table.from_pandas(units), 1, 1)
+    arms = other.to_pandas().query("scope == 'units' and period == 'trial_0'")["arm"]
+    assert sorted(arms.value_counts()) == [30, 30]
+    assert (arms.to_numpy() != units.query("scope == 'units' and period == 'trial_0'")["arm"]).any()
+
+
+@pytest.mark.parametrize("changes", [
+    {"assignment": {"kind": "simple", "draws": 2}},  # somebody is treated
+    {"assignment": {"kind": "matched_pairs", "draws": 2}, "arms": {
+        "control": {}, "treated": {"policies": ["directed_patrol"], "dose": 0}}}])
+def test_lots_are_drawn_again_only_where_nobody_is_treated(changes):
+    with pytest.raises(InputError, match="several draws"):
+        entry(**changes)
 
 
 def test_a_survey_asks_some_of_every_unit_anew_each_wave(world):
@@ -262,6 +288,18 @@ def test_as_a_study_it_is_keyed_and_goes_on(tmp_path):
     assert more.kept == 2 and len(more.runs) == 3
     key = {r: settings_for(entry(rings=[r])).key() for r in (100, 200)}
     assert len(set(key.values())) == 2
+
+
+def test_trials_of_one_city_in_a_row_share_its_world():
+    first = build_world(settings_for(entry()))
+    assert build_world(settings_for(entry(rings=[100]))) is first
+    smaller = settings_for(entry()).replace({"scale": 0.5})
+    other = build_world(smaller)
+    assert other is not first and len(other.population.people) < len(first.population.people)
+    again = build_world(settings_for(entry()))
+    assert again is not first  # one world is kept, not all
+    for name, column in first.population.people.arrays().items():
+        assert np.array_equal(column, again.population.people.arrays()[name]), name
 
 
 @pytest.mark.parametrize("words", [[], ["seeds=5", "budget=1e6", "output_dir=made"]])

@@ -80,7 +80,7 @@ def _effect(check: Honesty, overrides, folder: Path, config_path, told):
     result = run_trial(settings_of(trial, words, config_path), told)
     if len(result.failed) or result.summary is None:
         return None
-    table = result.summary
+    table = result.summary.assign(asked=check.seeds * trial.assignment.draws)
     return table[table["scope"] == "units"].iloc[0]
 
 
@@ -102,7 +102,7 @@ def _coverage(check: Honesty, row) -> Outcome:
     if row is None:
         return _failed(check, asked)
     share = 1 - float(row["significant"])
-    nil = abs(float(row["hazards"])) < _EXACT and int(row["trial_n"]) == check.seeds
+    nil = abs(float(row["hazards"])) < _EXACT and int(row["trial_n"]) == row["asked"]
     return Outcome(check.trial, asked, f"{100 * share:.1f} % of {int(row['trial_n'])}, "
                    f"{row['hazards']:+.2g} %", bool(share >= check.least and nil))
 

@@ -78,7 +78,8 @@ class AssignmentKeys(Strict):
     baseline (``by: baseline``) in ``blocks`` parts; ``matched_pairs`` puts as many neighbours
     in rank together as there are arms; ``before_after`` treats the first ``treated`` units and
     keeps the next as control, without lots; ``switch_back`` draws every unit's arm anew for
-    each of ``windows`` periods.
+    each of ``windows`` periods. Where nobody is treated, simple lots can be drawn several times
+    (``draws``) on one run, each a trial of its own.
     """
 
     kind: Literal["simple", "blocked", "matched_pairs", "before_after", "switch_back"] = "simple"
@@ -87,6 +88,7 @@ class AssignmentKeys(Strict):
     treated: Annotated[int, Field(ge=1)] | None = None
     windows: Annotated[int, Field(ge=2)] | None = None
     shares: dict[str, Annotated[float, Field(gt=0)]] | None = None
+    draws: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -96,6 +98,8 @@ class AssignmentKeys(Strict):
                 raise ValueError(f"assignment {kind} goes with {key}")
         if self.shares is not None and self.kind not in ("simple", "blocked"):
             raise ValueError("shares of the arms go with simple or blocked")
+        if self.draws > 1 and self.kind != "simple":
+            raise ValueError("several draws go with simple lots")
         return self
 
 
@@ -261,6 +265,14 @@ class Trial(Strict):
         if len(value) != len(set(value)):
             raise ValueError("a constant is named twice")
         return value
+
+    @model_validator(mode="after")
+    def _drawn_again_without_dose(self):
+        if self.assignment.draws > 1 and (self.units.kind == "city" or any(
+                arm.policies and arm.dose for arm in self.arms.values())):
+            raise ValueError("several draws of lots on one run go with places or people of whom "
+                             "none is treated: each arm with dose 0 or no policies")
+        return self
 
     @field_validator("rings")
     @classmethod

@@ -39,6 +39,7 @@ mean over the unit's ``size`` rows), ``asked`` what the trial itself learns of i
 
 SURVEY = 1 << 20  # of the purposes that trials draw for: one for each wave
 CITY_SEED = 16  # one for each replication of a city
+AGAIN = 1 << 24  # one for each further draw of lots
 
 
 def simulate_trial(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
@@ -58,7 +59,8 @@ def simulate_trial(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
     Returns
     -------
     dict of pyarrow.Table
-        ``units`` (:data:`UNITS`) and ``estimates`` (``estimates.ESTIMATES``).
+        ``units`` (:data:`UNITS`) and ``estimates`` (``estimates.ESTIMATES``), with the trial's own
+        estimate for every draw of lots.
     """
     trial = parse_trial(settings[PART]["entry"])
     if trial.units.kind == WHOLE_CITY:
@@ -73,8 +75,21 @@ def simulate_trial(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
     columns = {name: pa.array([row[name] for row in rows], UNITS.field(name).type)
                for name in UNITS.names}
     table = pa.table(columns, schema=UNITS)
-    return {"units": table, "estimates": pa.Table.from_pylist(estimates_of(trial, table),
-                                                              schema=ESTIMATES)}
+    estimates = estimates_of(trial, table)
+    for draw in range(1, trial.assignment.draws):
+        again = estimates_of(trial, _drawn_again(trial, table, seed, draw))
+        estimates += [row for row in again if row["basis"] == "trial"]
+    return {"units": table, "estimates": pa.Table.from_pylist(estimates, schema=ESTIMATES)}
+
+
+def _drawn_again(trial: Trial, units: pa.Table, seed: int, draw: int) -> pa.Table:
+    """The table ``units`` with other lots: as nobody is treated, the run would be the same."""
+    unit, names = units["unit"].to_numpy(), list(trial.arms)
+    luck = int(address(seed, STREAM, AGAIN + draw) >> np.uint64(2))
+    lots = assign(trial, np.zeros(unit.max() + 1), luck)
+    arm = [was if u < 0 else names[lots.arm[u, 0]]
+           for u, was in zip(unit, units["arm"].to_pylist(), strict=True)]
+    return units.set_column(units.column_names.index("arm"), UNITS.field("arm"), pa.array(arm))
 
 
 @dataclass(frozen=True)
