@@ -58,10 +58,10 @@ def figure(trial, agrees, **changes):
 
 def effect(trial, scope="units", **changes):
     row = {"trial": trial, "outcome": "crime", "arm": "patrol", "scope": scope, "seeds": 2,
-           "trial_n": 2, "significant": 0.0, "counts": -12.0, "counts_low": -20.0,
-           "counts_high": -4.0, "hazards": -12.0, "hazards_low": -14.0, "hazards_high": -10.0,
-           "counts_saving": 20.0, "hazards_saving": 200.0, "quotient": math.nan,
-           "moved": math.nan}
+           "trial_n": 2, "significant": 0.0, "significant_se": 0.02, "counts": -12.0,
+           "counts_low": -20.0, "counts_high": -4.0, "hazards": -12.0,
+           "hazards_low": -14.0, "hazards_high": -10.0, "counts_saving": 20.0,
+           "hazards_saving": 200.0, "quotient": math.nan, "moved": math.nan}
     return row | changes
 
 
@@ -250,6 +250,21 @@ def test_trials_count_when_confirmed_and_judged():
     shown = [row[0] for row in tables.misses(board).rows]
     assert [s.split(":")[0] for s in shown] == ["Trial", "No verdict"]
     assert tables.trials(board).rows[0][5] == "no", "disagreements come first"
+
+
+def test_trials_entered_later_are_told_beside_the_aim():
+    board = made([fact("a", "inside")], [
+        figure("hot_spots_review", True), figure("alley_gates", False),
+        figure("foot_patrol", False), figure("problem_oriented", True)])
+    main = aim(board, "Confirmed")
+    assert main.came == "1 of 2 (50 %); of those entered later 1 of 2" and not main.met
+    assert "1 of 2 published field" in (said := " ".join(tables.headline(board)))
+    assert "of 2 entered later 1 do" in said
+    assert [row[5] for row in tables.trials(board).rows] == \
+        ["no", "no (entered later)", "yes", "yes (entered later)"]
+    line = log.line(board)
+    assert (line["trials_in"], line["trials_out"]) == ("1", "1")
+    assert line["trials_not_in"] == "alley_gates later:foot_patrol"
 
 
 @pytest.mark.parametrize("significant, n, holds", [(0.10, 200, True), (0.16, 200, False),

@@ -21,6 +21,7 @@ from citysim.evidence.trials.run import (
     build_world,
     compose_cities,
     for_trial,
+    kept_world,
     run_trial,
     settings_of,
 )
@@ -88,7 +89,7 @@ def test_lots_drawn_again_on_one_run_are_trials_of_their_own(world):
     nobody = {"control": {}, "treated": {"policies": ["directed_patrol"], "dose": 0}}
     units, found = simulated(world, arms=nobody, assignment={"kind": "simple", "draws": 3})
     own = found[(found["basis"] == "trial") & (found["scope"] == "units")]
-    assert len(own) == 3 and own["percent"].nunique() == 3
+    assert own["draw"].tolist() == [0, 1, 2] and own["percent"].nunique() == 3
     _, once = simulated(world, arms=nobody)
     first = once[once["basis"] == "trial"].reset_index(drop=True)
     assert own.reset_index(drop=True).loc[:0].equals(first)  # the first draw is the trial's own
@@ -290,14 +291,15 @@ def test_as_a_study_it_is_keyed_and_goes_on(tmp_path):
     assert len(set(key.values())) == 2
 
 
-def test_trials_of_one_city_in_a_row_share_its_world():
-    first = build_world(settings_for(entry()))
-    assert build_world(settings_for(entry(rings=[100]))) is first
-    smaller = settings_for(entry()).replace({"scale": 0.5})
-    other = build_world(smaller)
-    assert other is not first and len(other.population.people) < len(first.population.people)
-    again = build_world(settings_for(entry()))
-    assert again is not first  # one world is kept, not all
+def test_trials_of_one_city_in_a_row_share_its_world_where_that_is_asked_for():
+    with kept_world():
+        first = build_world(settings_for(entry()))
+        assert build_world(settings_for(entry(rings=[100]))) is first
+        other = build_world(settings_for(entry()).replace({"scale": 0.5}))
+        assert other is not first and len(other.population.people) < len(first.population.people)
+        again = build_world(settings_for(entry()))
+        assert again is not first  # one world is kept, not all
+    assert build_world(settings_for(entry())) is not again
     for name, column in first.population.people.arrays().items():
         assert np.array_equal(column, again.population.people.arrays()[name]), name
 

@@ -161,7 +161,16 @@ class Settings(Branch):
                                 self.overrides, self.config_dir, self.files)
 
     def with_policies(self, names: Sequence[str]) -> Settings:
-        """These settings as if of all their policies only ``names`` had been chosen."""
+        """These settings as if of all their policies only ``names`` had been chosen.
+
+        Raises
+        ------
+        InputError
+            For a policy that was not.
+        """
+        for name in names:
+            if name not in self.policies:
+                raise _unknown(name, self.policies, "policies")
         dropped = tuple(f"policies.{n}." for n in self.policies if n not in names)
         if not dropped:
             return self
@@ -169,7 +178,7 @@ class Settings(Branch):
                               if not path.startswith(dropped)}
                              for table in (self.rules, self.provenance))
         texts = tuple(f"policy=[{','.join(names)}]" if text.startswith("policy=") else text
-                      for text in self.overrides)
+                      for text in self.overrides if not text.lstrip("+~").startswith(dropped))
         items = {**self._items, "policies": {n: self.policies[n] for n in names}}
         return Settings._shared(items, rules, provenance, texts, self.config_dir, self.files)
 

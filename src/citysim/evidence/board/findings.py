@@ -63,7 +63,7 @@ def honesty(board: Board) -> list[Check]:
 def _coverage(name: str, label: str, row: pd.Series, aims: dict[str, float]) -> Check:
     n, share = int(row["trial_n"]), 1 - float(row["significant"])
     low, high = aims["coverage_low"], aims["coverage_high"]
-    half = 1.645 * math.sqrt(share * (1 - share) / n) if n else math.nan
+    half = 1.645 * float(row["significant_se"])
     enough = n >= aims["coverage_trials"]
     return Check(name, label, COVERAGE,
                  f"{100 * low:.0f} to {100 * high:.0f} % of the 90 % intervals hold zero, over at "
@@ -97,6 +97,17 @@ def said(figures: pd.DataFrame) -> pd.DataFrame:
     """Figures that have a verdict and count: of confirmed trials, with a rule to agree by."""
     return figures[(figures["status"] == CONFIRMED) & (figures["rule"] != "none")
                    & figures["agrees"].map(lambda v: v is not None and v == v)]
+
+
+def apart(board: Board, figures: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Figures of the trials that the aims were set for, and of those entered later."""
+    later = figures["trial"].map(lambda name: bool(board.trials[name].added)).astype(bool)
+    return figures[~later], figures[later]
+
+
+def hits(figures: pd.DataFrame) -> int:
+    """How many of the figures agree."""
+    return int(figures["agrees"].map(bool).sum())
 
 
 def silent(figures: pd.DataFrame) -> pd.DataFrame:
@@ -196,15 +207,13 @@ def levels_close(board: Board) -> int:
 
 def tally(board: Board) -> list[Aim]:
     """Every aim of the board beside what came out."""
-    check, everything, aims = fact_counts(board, "check"), published(board), board.aims
+    check, everything = fact_counts(board, "check"), published(board)
     main = everything[everything["main"].astype(bool)]
     return [_facts_aim("Facts to check, inside or near", check, (INSIDE, NEAR),
-                       aims["facts_close"]),
+                       board.aims["facts_close"]),
             _levels_aim(board),
-            _agreement("Confirmed trials that agree, by main figure", main,
-                       aims["trials_agree"]),
-            _agreement("All figures of confirmed trials that agree", everything,
-                       aims["trials_agree"]),
+            _agreement("Confirmed trials that agree, by main figure", board, main),
+            _agreement("All figures of confirmed trials that agree", board, everything),
             _both_ways(board), *_coverage_aim(board), _saving_aim(board), *_time_aim(board)]
 
 
@@ -229,13 +238,14 @@ def _share_aim(name: str, hits: int, counts: dict[str, int], least: float, also:
                bool(share >= least) if measured else None)
 
 
-def _agreement(name: str, figures: pd.DataFrame, least: float) -> Aim:
-    told, without = said(figures), len(silent(figures))
-    n, also = len(told), f"; {without} more give no verdict" if without else ""
-    hits = int(told["agrees"].map(bool).sum()) if n else 0
+def _agreement(name: str, board: Board, figures: pd.DataFrame) -> Aim:
+    least, (told, later) = board.aims["trials_agree"], apart(board, said(figures))
+    without = len(apart(board, silent(figures))[0])
+    n, good, also = len(told), hits(told), f"; {without} more give no verdict" if without else ""
+    also += f"; of those entered later {hits(later)} of {len(later)}" if len(later) else ""
     return Aim(name, f"at least {100 * least:.0f} %",
-               (f"{hits} of {n} ({100 * hits / n:.0f} %)" if n else "none") + also,
-               bool(hits / n >= least) if n else None)
+               (f"{good} of {n} ({100 * good / n:.0f} %)" if n else "none") + also,
+               bool(good / n >= least) if n else None)
 
 
 def _both_ways(board: Board) -> Aim:

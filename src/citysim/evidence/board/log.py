@@ -7,7 +7,7 @@ from pathlib import Path
 
 from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
-from citysim.evidence.board.findings import honesty, published, said
+from citysim.evidence.board.findings import apart, hits, honesty, published, said
 from citysim.evidence.board.run import Board
 from citysim.evidence.verdicts import INSIDE, NEAR, OUTSIDE
 
@@ -16,8 +16,9 @@ COLUMNS = ("date", "depth", "code", "parameters", "calibrated", "facts_inside", 
            "facts_outside", "trials_in", "trials_out", "facts_out", "trials_not_in", "checks",
            "not_run", "seconds", "changed_after_a_trial")
 """``facts_*``, ``trials_in`` and ``trials_out`` count (figures of facts that count; confirmed
-trials by main figure), ``facts_out`` and ``trials_not_in`` name. ``changed_after_a_trial`` is
-written by hand: which mechanism was changed after which trial had been seen, before this run."""
+trials by main figure, but for those entered later), ``facts_out`` and ``trials_not_in`` name.
+``changed_after_a_trial`` is written by hand: which mechanism was changed after which trial had
+been seen, before this run."""
 
 
 def docs_dir() -> Path:
@@ -43,12 +44,14 @@ def line(board: Board) -> dict[str, str]:
            for r in facts[facts["verdict"] == OUTSIDE].itertuples()]
     main = said(published(board))
     main = main[main["main"].astype(bool)]
-    agrees = main["agrees"].map(bool)
+    first, later = apart(board, main)
+    missed = [*first.loc[~first["agrees"].map(bool), "trial"],
+              *(f"later:{name}" for name in later.loc[~later["agrees"].map(bool), "trial"])]
     checks = [f"{c.trial}={_word(c.holds)}" for c in honesty(board)]
     values = (board.date, board.depth, board.code, board.parameters,
               _word(board.calibrated), counts.get(INSIDE, 0), counts.get(NEAR, 0), len(out),
-              int(agrees.sum()), int((~agrees).sum()), " ".join(out),
-              " ".join(main.loc[~agrees, "trial"]), " ".join(checks),
+              hits(first), len(first) - hits(first), " ".join(out), " ".join(missed),
+              " ".join(checks),
               " ".join(p.split(":")[0] for p in board.problems), f"{board.seconds:.0f}", "")
     return {name: str(value) for name, value in zip(COLUMNS, values, strict=True)}
 

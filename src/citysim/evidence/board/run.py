@@ -17,7 +17,7 @@ from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
 from citysim.evidence.trials.entries import load_trials
 from citysim.evidence.trials.pool import verdicts
-from citysim.evidence.trials.run import compose_cities, for_trial, run_trial
+from citysim.evidence.trials.run import compose_cities, for_trial, kept_world, run_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.verdicts import evaluate
 from citysim.study.design import code_hash
@@ -78,6 +78,7 @@ class Board:
 
 
 @kept_workers()
+@kept_world()
 def run_board(depth: str = "quick", overrides: Sequence[str] = (),
               output_dir: str | Path = OUTPUTS, config_path: str | Path | None = None,
               watch: Watch | None = None, only: Iterable[str] = ()) -> Board:
@@ -155,8 +156,10 @@ def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
                 watch: Watch) -> None:
     import pandas as pd
 
-    figures, effects = [], []
-    for name, trial in board.trials.items():
+    figures, effects = {}, {}
+    worlds_in_a_row = sorted(board.trials.items(),
+                             key=lambda item: (item[1].city, item[1].set.get("scale", 1.0)))
+    for name, trial in worlds_in_a_row:
         try:
             study = for_trial(composed[trial.city], trial, output_dir=str(folder / name))
             with watch(trial.label) as told:
@@ -171,12 +174,14 @@ def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
         if result.summary is None or not len(result.summary):
             board.problems.append(f"{name}: no effect came out")
             continue
-        effects.append(result.summary.assign(trial=name))
-        figures.append(judged(trial, result.summary).assign(
-            reason=board.reasons.trials.get(trial.id, "")))
+        effects[name] = result.summary.assign(trial=name)
+        figures[name] = judged(trial, result.summary).assign(
+            reason=board.reasons.trials.get(trial.id, ""))
     if figures:
-        board.effects = pd.concat(effects, ignore_index=True)
-        board.figures = pd.concat([f for f in figures if len(f)], ignore_index=True)
+        there = [name for name in board.trials if name in figures]
+        board.effects = pd.concat([effects[name] for name in there], ignore_index=True)
+        board.figures = pd.concat([figures[name] for name in there if len(figures[name])],
+                                  ignore_index=True)
 
 
 def judged(trial: Trial, summary: pd.DataFrame) -> pd.DataFrame:

@@ -115,9 +115,12 @@ def trials(board: Board) -> Table:
         tone = GREY if r.status != CONFIRMED or verdict == "no verdict" else \
             GOOD if verdict == "yes" else BAD
         inside = findings.pointed(r)
+        if r.status != CONFIRMED:
+            verdict += f" (from {r.status}, not counted)"
+        elif board.trials[r.trial].added:
+            verdict += " (entered later)"
         table.add(tone, figure_name(r), published_words(r), _simulated(r), _single(r),
-                  _RULES[r.rule], verdict + ("" if r.status == CONFIRMED else
-                                             f" (from {r.status}, not counted)"),
+                  _RULES[r.rule], verdict,
                   "\u2013" if inside is None else "yes" if inside else "no", str(int(r.seeds)),
                   r.note)
     return table
@@ -281,8 +284,8 @@ def headline(board: Board) -> list[str]:
     """The board in a few sentences."""
     check, level = (findings.fact_counts(board, use) for use in ("check", "calibrate"))
     figures = findings.said(findings.published(board))
-    main = figures[figures["main"].astype(bool)]
-    hits = int(main["agrees"].map(bool).sum())
+    main, later = findings.apart(board, figures[figures["main"].astype(bool)])
+    beside = f"; of {len(later)} entered later {findings.hits(later)} do" if len(later) else ""
     n = sum(check[v] for v in (INSIDE, NEAR, OUTSIDE))
     m = sum(level[v] for v in (INSIDE, NEAR, OUTSIDE))
     checks = findings.honesty(board)
@@ -293,8 +296,9 @@ def headline(board: Board) -> list[str]:
         f"{check[NEAR]} nearly met; {check[OUTSIDE]} are missed. Of {m} levels (crime rates, "
         f"reporting, fear) {level[INSIDE]} are met, {findings.levels_close(board)} lie within "
         f"{100 * board.aims['levels_within']:.0f} %.",
-        f"What measures do: re-run inside the model, {hits} of {len(main)} published field "
-        "experiments come out as they did in the street, by their main figure.",
+        f"What measures do: re-run inside the model, {findings.hits(main)} of {len(main)} "
+        "published field experiments come out as they did in the street, by their main figure"
+        f"{beside}.",
         "Honesty: " + (capital(", ".join(broken)) + " failed." if broken else
                        capital(", ".join(shaky)) + " has too few trials to say." if shaky else
                        "where nothing is done nothing shows, and where far too much is done it "

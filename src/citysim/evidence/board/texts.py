@@ -8,7 +8,8 @@ LEADS = {
     "What is out": "Misses first. A reason is given where one is known.",
     "Held against the aims": "What the board was asked to reach, set before anything had run. A "
                              "level above its range counts as close by its distance to the range; "
-                             "that was settled later.",
+                             "that was settled later. Trials entered after the aims had been set "
+                             "are told beside and do not count there.",
     "Facts": "What is known of crime in cities. The model is not told any of these; those marked "
              "calibrate set levels and may be fitted. A range is met inside it, a single figure "
              "within 15 %; near is a quarter of the range\u2019s width beyond it, or within 25 %. "

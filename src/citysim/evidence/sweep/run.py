@@ -20,7 +20,7 @@ from citysim.evidence.sweep.standing import inside
 from citysim.evidence.trials.constants import HIGH, LOW, Constant, constants_of
 from citysim.evidence.trials.entries import load_trials, parse_trial
 from citysim.evidence.trials.pool import pooled
-from citysim.evidence.trials.run import PROGRAM, compose_cities, for_trial
+from citysim.evidence.trials.run import PROGRAM, compose_cities, for_trial, kept_world
 from citysim.evidence.trials.schema import Trial
 from citysim.evidence.trials.simulate import PART
 from citysim.study.design import code_hash
@@ -94,6 +94,7 @@ class Sweep:
 
 
 @kept_workers()
+@kept_world()
 def run_sweep(overrides: Sequence[str] = (), output_dir: str | Path = OUTPUTS,
               config_path: str | Path | None = None, watch: Watch | None = None,
               only: Iterable[str] = ()) -> Sweep:

@@ -17,10 +17,11 @@ ESTIMATES = pa.schema([
     ("basis", pa.string()), ("percent", pa.float64()), ("low", pa.float64()),
     ("high", pa.float64()), ("change", pa.float64()), ("change_low", pa.float64()),
     ("change_high", pa.float64()), ("p", pa.float64()), ("treated", pa.float64()),
-    ("untreated", pa.float64()), ("units", pa.int32())])
+    ("untreated", pa.float64()), ("units", pa.int32()), ("draw", pa.int32())])
 """Columns of the table ``estimates``. ``basis``: ``trial`` is what the trial would report from its
 own units; ``counts`` and ``hazards`` compare the treated units with themselves untreated, whose
-sums are ``treated`` and ``untreated``; ``quotient`` is the weighted displacement quotient of the
+sums are ``treated`` and ``untreated``; ``draw`` counts the draws of lots on one run, from 0;
+``quotient`` is the weighted displacement quotient of the
 trial's own counts, in ``change``."""
 
 ALL_ARMS = "all"
@@ -179,4 +180,4 @@ def _row(outcome: str, arm: str, scope: str, basis: str, e: Effect) -> dict:
     return {"outcome": outcome, "arm": arm, "scope": scope, "basis": basis, "percent": e.percent,
             "low": e.low, "high": e.high, "change": e.change, "change_low": e.change_low,
             "change_high": e.change_high, "p": e.p, "treated": math.nan, "untreated": math.nan,
-            "units": e.units}
+            "units": e.units, "draw": 0}

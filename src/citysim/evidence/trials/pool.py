@@ -27,8 +27,9 @@ def pooled(trial: Trial, estimates: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``trial_percent`` is the middle of the single trials' estimates and ``trial_low``,
         ``trial_high`` the ends that a single trial reports on average, ``significant`` the share
-        of seeds whose interval leaves zero out. ``counts`` and ``hazards`` (with ``_low``,
-        ``_high``) are the precise effect in per cent of all seeds together at the entry's level;
+        of single trials whose interval leaves zero out (``significant_se``: its standard error,
+        over seeds). ``counts`` and ``hazards`` (with ``_low``, ``_high``) are the precise effect
+        in per cent of all seeds together at the entry's level;
         ``change`` is the precise change per unit or of the mean, with its interval, of hazards
         where there are any, else of counts.
         ``quotient`` is the median weighted displacement quotient of the trials,
@@ -139,11 +140,18 @@ def _single(part: pd.DataFrame) -> dict:
         return {"trial_percent": math.nan, "trial_n": 0}
     logs = {c: np.log1p(good[c].clip(lower=-99.9) / 100) for c in ("percent", "low", "high")}
     middle = float(logs["percent"].mean())
+    clear = ((good["low"] > 0) | (good["high"] < 0)).astype(float)
     out = {"trial_percent": 100 * math.expm1(middle), "trial_n": len(good),
            "trial_low": 100 * math.expm1(float(logs["low"].mean())),
            "trial_high": 100 * math.expm1(float(logs["high"].mean())),
-           "significant": float(((good["low"] > 0) | (good["high"] < 0)).mean())}
+           "significant": float(clear.mean()), "significant_se": _error(clear, good["seed"])}
     return out
+
+
+def _error(shares: pd.Series, seed: pd.Series) -> float:
+    """Standard error of a mean over seeds, whose trials on one run share its luck."""
+    n, by_seed = seed.nunique(), (shares - shares.mean()).groupby(seed).sum()
+    return math.sqrt(n / (n - 1) * float((by_seed ** 2).sum())) / len(shares) if n > 1 else math.nan
 
 
 def _precise(basis: str, part: pd.DataFrame, level: float) -> dict:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError, closest_match
 from citysim.config.lookup import find_config_dir, options
-from citysim.config.settings import Settings
+from citysim.config.settings import Settings, stable_hash
 from citysim.evidence.trials.constants import constants_of
 from citysim.evidence.trials.entries import FOLDER, parse_trial
 from citysim.evidence.trials.schema import Trial
@@ -208,19 +208,30 @@ def build_world(settings: Settings) -> Any:
     return world
 
 
-_last: tuple[Any, Any] | None = None  # a world and what it was built from
+_kept: dict[str, Any] | None = None  # the last world by what it was built from, in `kept_world`
+
+
+@contextmanager
+def kept_world() -> Iterator[None]:
+    """Within it, a trial of the same city and scale as the one before uses its world."""
+    global _kept
+    before, _kept = _kept, {}
+    try:
+        yield
+    finally:
+        _kept = before
 
 
 def _world(settings: Settings) -> Any:
-    """The world of a study; a board has many trials of one city in a row, so the last is kept."""
-    global _last
     from citysim.model.world import build_world as build
 
-    made_of = settings.world_key(), data_files(settings.city)
-    if _last is None or _last[0] != made_of:
-        _last = None  # two cities at once may not fit
-        _last = made_of, build(settings)
-    return _last[1]
+    if _kept is None:
+        return build(settings)
+    made_of = stable_hash([settings.world_key(), data_files(settings.city)])
+    if made_of not in _kept:
+        _kept.clear()  # two cities at once may not fit
+        _kept[made_of] = build(settings)
+    return _kept[made_of]
 
 
 def _depends_on_crime(trial: Trial) -> bool:

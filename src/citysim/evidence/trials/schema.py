@@ -233,6 +233,8 @@ class Quick(Strict):
 class Trial(Strict):
     """One published trial or review, re-run.
 
+    ``added`` is the day on which it was entered, or first counted, if that was after boards had
+    been held against their aims: such trials are told beside the others.
     ``constants`` are the parameters of the model that nearly are its effect, and assumed amounts of
     its policies, by path (``*`` for every offence); ``citysim evidence sweep`` takes them through
     their configured ranges.
@@ -241,6 +243,7 @@ class Trial(Strict):
     id: str
     label: str
     study: str
+    added: Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
     status: Literal["confirmed", "secondary", "memory", "computed", "miniature"]
     design: str
     scaled: str = ""

@@ -78,7 +78,7 @@ def simulate_trial(settings, scenario, seed: int, world) -> dict[str, pa.Table]:
     estimates = estimates_of(trial, table)
     for draw in range(1, trial.assignment.draws):
         again = estimates_of(trial, _drawn_again(trial, table, seed, draw))
-        estimates += [row for row in again if row["basis"] == "trial"]
+        estimates += [row | {"draw": draw} for row in again if row["basis"] == "trial"]
     return {"units": table, "estimates": pa.Table.from_pylist(estimates, schema=ESTIMATES)}
 
 
