@@ -168,6 +168,6 @@ def test_a_model_that_goes_on_from_another_finds_its_sites_as_they_are(town):
     first.places.remediation = 0.5
     first.run_days(1)
     first.step()  # past midnight
-    second.take_over(first)
+    second.take_over(first.standing())
     np.testing.assert_array_equal(second.attract, first.attract)
     assert (second.attract != town().attract).any()

@@ -205,7 +205,7 @@ def test_every_unit_that_is_paid_is_on_the_street(settings, town_world, budget):
                                 "budget": budget})
     m = CityModel(changed, 1, ("hot_spot_policing",), town_world)
     plain = CityModel(changed, 1, (), town_world)
-    m.take_over(plain)
+    m.take_over(plain.standing())
     for kind, rows in plain.guardian_rows.items():
         mine = m.guardians.place[m.guardian_rows[kind]][:rows.stop - rows.start]
         np.testing.assert_array_equal(mine, plain.guardians.place[rows])

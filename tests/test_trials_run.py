@@ -1,14 +1,12 @@
 """Virtual trials in the town: both runs of a seed, what is watched, and trials as studies."""
 
 import shutil
-from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
 
-from citysim import compose
 from citysim.cli.main import main
 from citysim.config.errors import InputError
 from citysim.config.lookup import shipped_config_dir
@@ -30,33 +28,7 @@ from citysim.evidence.trials.simulate import _drawn_again, respondents, simulate
 from citysim.evidence.trials.units import Units
 from citysim.kernels import events as ev
 from citysim.model.simulate import record_of
-
-BUSY = {"offences.vandalism.level": 0.2, "model.offending.rate": 0.02}
-ENTRY = {
-    "id": "made_up", "label": "Made up", "study": "none", "status": "miniature",
-    "design": "Streets drawn by lots.", "city": "town", "set": BUSY,
-    "units": {"kind": "places", "number": 60,
-              "eligible": {"table": "places", "rank_by": "recorded", "share": 0.5}},
-    "timing": {"warmup": 1, "baseline": 3, "days": 4},
-    "arms": {"control": {}, "treated": {"policies": ["directed_patrol"]}},
-    "outcomes": {"crime": {}}, "estimator": {"kind": "rate_ratio", "adjust": "baseline"},
-    "seeds": 2,
-}
-
-
-def entry(**changes):
-    return parse_trial({**ENTRY, **changes})
-
-
-@cache
-def composed():
-    """Settings of the town with every policy that the tests name; composing takes seconds."""
-    return compose(["city=town", "policy=[directed_patrol,summer_jobs,closing_hour_later,"
-                    "closing_hour_earlier]", "seeds=2"])
-
-
-def settings_for(trial):
-    return for_trial(composed(), trial)
+from made_trials import BUSY, ENTRY, entry, settings_for
 
 
 @pytest.fixture(scope="module")

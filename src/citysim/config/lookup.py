@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -92,10 +96,8 @@ def read_yaml(path: Path, keys: Sequence[str] | None = None) -> dict:
     InputError
         If the file is not readable YAML, not a mapping, or has another key.
     """
-    from omegaconf import OmegaConf  # kept out of the fast start
-
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        content = copy.deepcopy(_parsed(Path(path).read_text(encoding="utf-8")))
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise yaml_refusal(error, str(path)) from error
     if not isinstance(content, dict):
@@ -105,6 +107,14 @@ def read_yaml(path: Path, keys: Sequence[str] | None = None) -> dict:
             raise InputError(f"unknown key '{key}'", where=str(path), allowed=keys,
                              closest=closest_match(key, keys))
     return content
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """Content of a YAML text; a board asks for the same ensemble a hundred times over."""
+    from omegaconf import OmegaConf  # kept out of the fast start
+
+    return OmegaConf.to_container(OmegaConf.load(StringIO(text)), resolve=False)
 
 
 def yaml_refusal(error: Exception, where: str | None = None) -> InputError:

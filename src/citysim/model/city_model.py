@@ -23,6 +23,7 @@ from citysim.model.damage import breakable
 from citysim.model.groups import Groups
 from citysim.model.phases import PHASES, close_day
 from citysim.model.recorder import Recorder
+from citysim.model.standing import Standing
 from citysim.model.world import World, build_world
 from citysim.policies.delivery import Programme
 from citysim.population.timetables import STAGES
@@ -264,16 +265,20 @@ class CityModel(mesa.Model):
             "stock", "placed", "place_rows", "cue_day", "cue_night", "home_hazard")}
         return arrays
 
-    def take_over(self, other: CityModel) -> None:
+    def standing(self) -> Standing:
+        """Where this model stands, for another one to go on from (no copies)."""
+        return Standing(self.state(), self.guardian_rows, self.attract, self.recorder,
+                        self.step_index, self.hot_places)
+
+    def take_over(self, other: Standing) -> None:
         """Go on from where another model of the same city, parameters and seed stands."""
-        source = other.state()
         for name, array in self.state().items():
             if name.startswith("guardians."):  # policies may need more units than the other has
                 for kind, rows in self.guardian_rows.items():
-                    given = source[name][other.guardian_rows[kind]]
+                    given = other.arrays[name][other.guardian_rows[kind]]
                     array[rows][:len(given)] = given[:rows.stop - rows.start]
             else:
-                array[...] = source[name]
+                array[...] = other.arrays[name]
         self.attract = other.attract.copy()
         self.recorder = copy.deepcopy(other.recorder)
         self.step_index = other.step_index

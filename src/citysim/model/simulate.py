@@ -40,7 +40,7 @@ def run_model(settings, scenario, seed: int, world) -> CityModel:
     """The model of one run at its end; arguments as for :func:`simulate`."""
     model = CityModel(settings, seed, scenario.policies, world)
     model.collecting = False
-    model.take_over(_warmed_up(settings, seed, world))
+    model.take_over(_warmed_up(settings, seed, world).standing())
     model.run_days(settings.days)
     model.finish()
     return model

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from citysim.config.settings import Settings, stable_hash
 from citysim.evidence.board.plan import Depth, Reasons, load_aims, load_depth, load_reasons
 from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
+from citysim.evidence.trials.common import family, in_common
 from citysim.evidence.trials.entries import load_trials
 from citysim.evidence.trials.pool import verdicts
 from citysim.evidence.trials.run import compose_cities, for_trial, kept_world, run_trial
@@ -157,9 +159,7 @@ def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
     import pandas as pd
 
     figures, effects = {}, {}
-    worlds_in_a_row = sorted(board.trials.items(),
-                             key=lambda item: (item[1].city, item[1].set.get("scale", 1.0)))
-    for name, trial in worlds_in_a_row:
+    for name, trial in _in_a_row(board.trials, folder):
         try:
             study = for_trial(composed[trial.city], trial, output_dir=str(folder / name))
             with watch(trial.label) as told:
@@ -182,6 +182,17 @@ def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
         board.effects = pd.concat([effects[name] for name in there], ignore_index=True)
         board.figures = pd.concat([figures[name] for name in there if len(figures[name])],
                                   ignore_index=True)
+
+
+def _in_a_row(trials: dict[str, Trial], folder: Path) -> Iterator[tuple[str, Trial]]:
+    """Trials of one world one behind the other, and within these those with runs in common."""
+    def order(item: tuple[str, Trial]) -> tuple:
+        return item[1].city, item[1].set.get("scale", 1.0), repr(family(item[1]))
+
+    for _, group in groupby(sorted(trials.items(), key=order), order):
+        members = list(group)
+        with in_common(folder, [trial for _, trial in members]):
+            yield from members
 
 
 def judged(trial: Trial, summary: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from citysim.evidence.trials.arms import WHOLE_CITY, handed_out
 from citysim.evidence.trials.assignment import Assigned, assign
+from citysim.evidence.trials.common import PART, Common
 from citysim.evidence.trials.entries import BASELINE, parse_trial
 from citysim.evidence.trials.estimates import ESTIMATES, estimates_of
 from citysim.evidence.trials.measures import MEASURES, Totals, Watch, events_between
@@ -25,7 +26,6 @@ from citysim.kernels.random import address
 from citysim.kernels.start import uniforms
 from citysim.model.city_model import CityModel
 
-PART = "trial"  # of the settings, which carries the entry to where it is run
 UNITS = pa.schema([
     ("unit", pa.int32()), ("arm", pa.string()), ("stratum", pa.int32()), ("window", pa.int32()),
     ("period", pa.string()), ("scope", pa.string()), ("outcome", pa.string()),
@@ -104,12 +104,10 @@ class _Run:
 def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None = None,
                  city: int = 0) -> list[dict]:
     """Rows of ``units`` from one warm-up, one trial run and one untreated run."""
-    warm = CityModel(settings, seed, (), world)
+    warm, common = CityModel(settings, seed, (), world), Common(trial, settings, seed)
     warm.collecting = False
-    warm.run_days(trial.timing.warmup)
-    first = warm.step_index
-    baseline = Watch(warm, trial.outcomes).run(trial.timing.baseline) \
-        if trial.timing.baseline else {}
+    baseline = common.begin(warm)
+    first = trial.timing.warmup * warm.calendar.steps_per_day
     tables = {"places": warm.places, "people": warm.people}
     if lots is None:
         recorded = _recorded(warm, first)
@@ -126,8 +124,9 @@ def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None
     if units.table == "people":  # the effect is on the treated: nobody else need be expected of
         unit, ever = units.labels(len(warm.people)), (lots.arm != control).any(axis=1)
         people = np.flatnonzero((unit >= 0) & ever[unit])
-    ours, theirs = (_watched(trial, model, people) for model in (treated, untreated)) \
-        if treated is not untreated else [_watched(trial, treated, people)] * 2
+    theirs = common.untreated(untreated, _periods(trial), people) if untreated is warm else \
+        _watched(trial, untreated, people)
+    ours = theirs if treated is untreated else _watched(trial, treated, people)
     done = _Run(baseline, ours, theirs)
     return _rows(trial, units, lots, mine, done, warm, seed)
 
@@ -146,7 +145,7 @@ def _branched(warm: CityModel, settings, policies: dict, world, seed: int) -> Ci
     own = settings.carrying("policies", policies)
     model = CityModel(own, seed, tuple(policies), world)
     model.collecting = False
-    model.take_over(warm)
+    model.take_over(warm.standing())
     return model
 
 
