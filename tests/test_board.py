@@ -1,8 +1,10 @@
 """The evidence board: what it runs, what counts, what stands first, its page, log and gate."""
 
 import csv
+import json
 import math
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,6 +31,7 @@ from citysim.evidence.city_year import year_settings
 from citysim.evidence.facts import Part, Tolerance, load_facts
 from citysim.evidence.trials.entries import load_trial, load_trials
 from citysim.evidence.trials.run import settings_of
+from citysim.evidence.trials.shared_runs import FOLDER
 from citysim.evidence.verdicts import COLUMNS, judge
 from citysim.study.design import runs_of
 
@@ -130,10 +133,12 @@ def copied(tmp_path):
 
 
 def test_one_trial_that_cannot_run_hides_no_other(monkeypatch, tmp_path):
-    asked = []
+    asked, shared = [], tmp_path / "quick/trials" / FOLDER
 
     def fake(study, told):
         asked.append(study.name)
+        assert Path(study.output_dir).parent == shared.parent  # where runs look for it
+        assert len(json.loads((shared / "wanted.json").read_text())["outcomes"]) == 3
         if study.name == "alley_gates":
             raise InputError("no alleys here")
         summary = pd.DataFrame([effect(study.name)]).drop(columns="trial")
@@ -143,7 +148,7 @@ def test_one_trial_that_cannot_run_hides_no_other(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "run_year", lambda settings, told: [None] * len(settings.seeds))
     monkeypatch.setattr(run, "evaluate", lambda facts, data: pd.DataFrame([fact("a", "inside")]))
     board = run_board("quick", output_dir=tmp_path, only=["alley_gates", "hot_spots_review"])
-    assert asked == ["alley_gates", "hot_spots_review"]
+    assert asked == ["alley_gates", "hot_spots_review"] and not shared.exists()
     assert board.problems == ["alley_gates: no alleys here"]
     assert set(board.figures["trial"]) == {"hot_spots_review"}
     assert board.figures["main"].tolist() == [True, False, False]

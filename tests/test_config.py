@@ -6,7 +6,7 @@ import pytest
 
 from citysim.config.compose import compose_study
 from citysim.config.errors import InputError
-from citysim.config.lookup import find_config_dir, options, shipped_config_dir
+from citysim.config.lookup import find_config_dir, options, read_yaml, shipped_config_dir
 from citysim.config.rules import Rule
 from study_stub import write_configs
 
@@ -314,3 +314,12 @@ def test_every_shipped_experiment_composes(name):
     words = [f"experiment={name}"] + (["policy=street_lighting"] if name == "single" else [])
     found = compose_study(words, shipped_config_dir())
     assert found.policies and found.seeds and found.question
+
+
+def test_what_was_read_may_be_changed_without_changing_what_is_read_next(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("points: [[1e3]]")
+    read_yaml(file)["points"][0].append(2)
+    assert read_yaml(file) == {"points": [[1000.0]]}
+    file.write_text("points: [[2e3]]")
+    assert read_yaml(file) == {"points": [[2000.0]]}

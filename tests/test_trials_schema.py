@@ -67,6 +67,7 @@ def test_no_effect_of_a_study_reaches_the_model():
     ("outcomes.crime.hours", [22], "hours"),
     ("outcomes.crime.period", "follow_up", "follow-up"),
     ("outcomes.crime.where", [{"column": "venus", "above": 0}], "did you mean 'venues'"),
+    ("outcomes.crime.where", [{"column": "venues", "equals": "many"}], "no code 'many'"),
     ("outcomes.trust", {"measure": "trust_police"}, "no count"),
     ("outcomes.trust", {"measure": "trust_police", "hours": [1, 2]}, "not known by hour"),
     ("units.kind", "street", "units.kind"),

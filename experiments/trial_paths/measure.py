@@ -77,7 +77,7 @@ def branches(name: str, arm: str, seed: int, overrides: list[str]):
         policies = handed_out(trial, arms, units, settings.policies, tables)
         model = CityModel(settings.carrying("policies", policies), seed, tuple(policies), world)
         model.collecting = False
-        model.take_over(warm)
+        model.take_over(warm.standing())
         models.append(model)
     treated = np.flatnonzero(lots[:, 0] == names.index(arm))
     return models, np.concatenate([units.rows[u] for u in treated])

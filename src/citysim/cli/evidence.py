@@ -56,10 +56,12 @@ def board(words: list[str], config_path: str | None = None) -> int:
     if wanted.trial and documents is not None:
         raise InputError("a part of the board is not kept", where="--trial",
                          allowed="a whole board, or without --write-docs and --log")
+    from citysim.cli.study import end_tidily_when_terminated
     from citysim.evidence.board.log import append
     from citysim.evidence.board.page import passed, write_document, write_page
     from citysim.evidence.board.run import run_board
 
+    end_tidily_when_terminated()
     found = run_board(depth, rest, output_dir, wanted.config_path, _watching, wanted.trial)
     page = write_page(found, output_dir)
     _show_board(found)
@@ -86,10 +88,12 @@ def sweep(words: list[str], config_path: str | None = None) -> int:
         from citysim.evidence.board.log import docs_dir
 
         documents = docs_dir()  # refuses before anything runs
+    from citysim.cli.study import end_tidily_when_terminated
     from citysim.evidence.sweep.page import write_document, write_page
     from citysim.evidence.sweep.run import run_sweep
     from citysim.evidence.sweep.tables import across, apart, headline
 
+    end_tidily_when_terminated()
     found = run_sweep(rest, output_dir, wanted.config_path, _watching, wanted.trial)
     for problem in found.problems:
         print(f"citysim: {problem}", file=sys.stderr)

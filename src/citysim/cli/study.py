@@ -31,7 +31,7 @@ def run(words: list[str], config_path: str | None, program: Program | None = Non
 
 def run_settings(settings: Settings, program: Program | None = None) -> int:
     """Run a composed study with progress and final table; returns the exit status."""
-    _end_tidily_when_terminated()
+    end_tidily_when_terminated()
     console, program = console_for(sys.stdout), program or Program()
     with ProgressView(console) as progress:
         result = run_study(settings, progress, program)
@@ -99,7 +99,7 @@ def _show_remarks(study: Results, console: Console) -> None:
                       style="yellow", highlight=False, markup=False)
 
 
-def _end_tidily_when_terminated() -> None:
+def end_tidily_when_terminated() -> None:
     """Let a polite end of the process stop workers and mark the manifest."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_TERMINATED))

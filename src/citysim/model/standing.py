@@ -1,4 +1,4 @@
-"""Where a model stands, apart from the model: what another one needs to go on from there."""
+"""Where a model stands: what another one needs to go on from there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from citysim.model.recorder import Recorder
 
 @dataclass(frozen=True)
 class Standing:
-    """The state of a model between two days.
+    """The state of a model between two days; its own arrays, good until it steps on.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ def forest(board: Board) -> Figure | None:
         fig = new_figure(9.6, 1.5 + 0.46 * len(rows))
         left, right = fig.subplots(1, 2, sharey=True, width_ratios=(2.6, 1))
         for y, row in enumerate(rows):
-            _trial(left, y, row)
+            _trial(left, y, row, bool(board.trials[row.trial].added))
             _moved(right, y, rings.get(row.trial), row.status != CONFIRMED)
         zero_line(left)
         zero_line(right)
@@ -116,7 +116,7 @@ def label_of(r) -> str:
     return textwrap.fill(r.label, 40, max_lines=1, placeholder="\u2026") + f"\n{what}"
 
 
-def _trial(ax: Axes, y: float, r) -> None:
+def _trial(ax: Axes, y: float, r, later: bool) -> None:
     pale = r.status != CONFIRMED
     single = tuple(_or_nan(v) for v in (r.trial_low, r.trial_high))
     if all(map(math.isfinite, single)):
@@ -128,6 +128,9 @@ def _trial(ax: Axes, y: float, r) -> None:
     word, tone = _SIGNS[_verdict(r)]
     ax.text(_REACH * 1.33, y, word if not pale else "not counted", ha="right", va="center",
             fontsize=8, color=UNSURE if pale else tone, fontweight="bold")
+    if later:
+        ax.text(_REACH * 1.33, y + 0.36, "entered later", ha="right", va="center", fontsize=6.5,
+                color=UNSURE)
 
 
 def published_mark(ax: Axes, y: float, r, colour: str) -> None:

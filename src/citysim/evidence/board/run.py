@@ -16,11 +16,11 @@ from citysim.config.settings import Settings, stable_hash
 from citysim.evidence.board.plan import Depth, Reasons, load_aims, load_depth, load_reasons
 from citysim.evidence.city_year import run_year, year_settings
 from citysim.evidence.facts import load_facts
-from citysim.evidence.trials.common import family, in_common
 from citysim.evidence.trials.entries import load_trials
 from citysim.evidence.trials.pool import verdicts
 from citysim.evidence.trials.run import compose_cities, for_trial, kept_world, run_trial
 from citysim.evidence.trials.schema import Trial
+from citysim.evidence.trials.shared_runs import family, in_common
 from citysim.evidence.verdicts import evaluate
 from citysim.study.design import code_hash
 from citysim.study.local import kept_workers
@@ -159,24 +159,14 @@ def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
     import pandas as pd
 
     figures, effects = {}, {}
-    for name, trial in _in_a_row(board.trials, folder):
-        try:
-            study = for_trial(composed[trial.city], trial, output_dir=str(folder / name))
-            with watch(trial.label) as told:
-                result = run_trial(study, told)
-        except InputError as error:  # one trial that cannot run must not hide the others
-            place = f" (in {error.where})" if error.where else ""
-            board.problems.append(f"{name}: {error.message}{place}")
-            continue
-        failed = len(result.failed)
-        if failed:
-            board.problems.append(f"{name}: {failed} of {result.total} seeds failed")
-        if result.summary is None or not len(result.summary):
-            board.problems.append(f"{name}: no effect came out")
-            continue
-        effects[name] = result.summary.assign(trial=name)
-        figures[name] = judged(trial, result.summary).assign(
-            reason=board.reasons.trials.get(trial.id, ""))
+    for members in _families(board.trials):
+        with in_common(folder, list(members.values())):
+            for name, trial in members.items():
+                summary = _run_one(board, trial, composed[trial.city], folder / name, watch)
+                if summary is not None:
+                    effects[name] = summary.assign(trial=name)
+                    figures[name] = judged(trial, summary).assign(
+                        reason=board.reasons.trials.get(trial.id, ""))
     if figures:
         there = [name for name in board.trials if name in figures]
         board.effects = pd.concat([effects[name] for name in there], ignore_index=True)
@@ -184,15 +174,33 @@ def _run_trials(board: Board, folder: Path, composed: dict[str, Settings],
                                   ignore_index=True)
 
 
-def _in_a_row(trials: dict[str, Trial], folder: Path) -> Iterator[tuple[str, Trial]]:
-    """Trials of one world one behind the other, and within these those with runs in common."""
+def _families(trials: dict[str, Trial]) -> Iterator[dict[str, Trial]]:
+    """Trials by what they share: those of one world one behind the other, and its families."""
     def order(item: tuple[str, Trial]) -> tuple:
         return item[1].city, item[1].set.get("scale", 1.0), repr(family(item[1]))
 
-    for _, group in groupby(sorted(trials.items(), key=order), order):
-        members = list(group)
-        with in_common(folder, [trial for _, trial in members]):
-            yield from members
+    for _, members in groupby(sorted(trials.items(), key=order), order):
+        yield dict(members)
+
+
+def _run_one(board: Board, trial: Trial, city: Settings, folder: Path,
+             watch: Watch) -> pd.DataFrame | None:
+    """Pooled effects of one trial; what goes wrong with it must not hide the others."""
+    try:
+        study = for_trial(city, trial, output_dir=str(folder))
+        with watch(trial.label) as told:
+            result = run_trial(study, told)
+    except InputError as error:
+        place = f" (in {error.where})" if error.where else ""
+        board.problems.append(f"{trial.id}: {error.message}{place}")
+        return None
+    failed = len(result.failed)
+    if failed:
+        board.problems.append(f"{trial.id}: {failed} of {result.total} seeds failed")
+    if result.summary is None or not len(result.summary):
+        board.problems.append(f"{trial.id}: no effect came out")
+        return None
+    return result.summary
 
 
 def judged(trial: Trial, summary: pd.DataFrame) -> pd.DataFrame:

@@ -17,9 +17,8 @@ from citysim.config.errors import InputError
 from citysim.evidence.board.plan import load_sweep
 from citysim.evidence.board.run import OUTPUTS, Watch, chosen, judged, parameter_hash, silent
 from citysim.evidence.sweep.standing import inside
-from citysim.evidence.trials.common import PART
 from citysim.evidence.trials.constants import HIGH, LOW, Constant, constants_of
-from citysim.evidence.trials.entries import load_trials, parse_trial
+from citysim.evidence.trials.entries import PART, load_trials, parse_trial
 from citysim.evidence.trials.pool import pooled
 from citysim.evidence.trials.run import PROGRAM, compose_cities, for_trial, kept_world
 from citysim.evidence.trials.schema import Trial

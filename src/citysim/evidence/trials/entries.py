@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from citysim.evidence.trials.schema import (
     Trial,
     UnitKeys,
 )
-from citysim.policies.policy import DERIVED, Condition, Target, plain
+from citysim.policies.policy import DERIVED, Condition, Target, code_of, plain
 from citysim.state.levers import TABLES
 
 FOLDER = Path("evidence") / "trials"
+PART = "trial"  # of settings: carries the entry to where it is run
 BASELINE = "baseline"
 _MODELS = {"units": UnitKeys, "assignment": AssignmentKeys, "timing": Timing, "arms": Arm,
            "outcomes": Outcome, "estimator": EstimatorKeys, "published": Published,
@@ -96,10 +97,12 @@ def _check_units(trial: Trial, where: str) -> None:
                                                           else ranks)]
         tests = [*eligible.filter, *(eligible.area.filter if eligible.area else ())]
         named += [("units.eligible.filter", c.column) for c in tests]
+        _check_codes(tests, f"{where}, units.eligible.filter")
     _check_columns(named, table, where)
     for name, outcome in trial.outcomes.items():
-        _check_columns([(f"outcomes.{name}.where", c.column) for c in outcome.where], "places",
-                       where)
+        key = f"outcomes.{name}.where"
+        _check_columns([(key, c.column) for c in outcome.where], "places", where)
+        _check_codes(outcome.where, f"{where}, {key}")
 
 
 def _check_columns(named: list[tuple[str, str]], table: str, where: str) -> None:
@@ -109,6 +112,12 @@ def _check_columns(named: list[tuple[str, str]], table: str, where: str) -> None
             raise InputError(f"table '{table}' has no column '{column}' to choose by",
                              where=f"{where}, {key}", allowed=known,
                              closest=closest_match(column, known))
+
+
+def _check_codes(tests: Iterable[Condition], where: str) -> None:
+    for test in tests:
+        for value in (test.equals, *(test.within or ())):
+            code_of(test.column, value, where)
 
 
 def _check_arms(trial: Trial, where: str) -> None:

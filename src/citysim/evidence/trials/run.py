@@ -12,9 +12,8 @@ from citysim.config.compose import compose_study
 from citysim.config.errors import InputError, closest_match
 from citysim.config.lookup import find_config_dir, options
 from citysim.config.settings import Settings, stable_hash
-from citysim.evidence.trials.common import PART
 from citysim.evidence.trials.constants import constants_of
-from citysim.evidence.trials.entries import FOLDER, parse_trial
+from citysim.evidence.trials.entries import FOLDER, PART, parse_trial
 from citysim.evidence.trials.schema import Trial
 from citysim.study.check import check_inputs
 from citysim.study.design import data_files

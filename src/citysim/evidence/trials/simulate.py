@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from citysim.evidence.trials.arms import WHOLE_CITY, handed_out
 from citysim.evidence.trials.assignment import Assigned, assign
-from citysim.evidence.trials.common import PART, Common
-from citysim.evidence.trials.entries import BASELINE, parse_trial
+from citysim.evidence.trials.entries import BASELINE, PART, parse_trial
 from citysim.evidence.trials.estimates import ESTIMATES, estimates_of
 from citysim.evidence.trials.measures import MEASURES, Totals, Watch, events_between
 from citysim.evidence.trials.schema import CONTROL, Trial
+from citysim.evidence.trials.shared_runs import SharedRun
 from citysim.evidence.trials.units import STREAM, Units, find_units, ring_labels
 from citysim.kernels import events as ev
 from citysim.kernels.random import address
@@ -104,9 +104,9 @@ class _Run:
 def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None = None,
                  city: int = 0) -> list[dict]:
     """Rows of ``units`` from one warm-up, one trial run and one untreated run."""
-    warm, common = CityModel(settings, seed, (), world), Common(trial, settings, seed)
+    warm, shared = CityModel(settings, seed, (), world), SharedRun(trial, settings, seed)
     warm.collecting = False
-    baseline = common.begin(warm)
+    baseline = shared.begin(warm)
     first = trial.timing.warmup * warm.calendar.steps_per_day
     tables = {"places": warm.places, "people": warm.people}
     if lots is None:
@@ -124,7 +124,8 @@ def _replication(trial: Trial, settings, seed: int, world, lots: Assigned | None
     if units.table == "people":  # the effect is on the treated: nobody else need be expected of
         unit, ever = units.labels(len(warm.people)), (lots.arm != control).any(axis=1)
         people = np.flatnonzero((unit >= 0) & ever[unit])
-    theirs = common.untreated(untreated, _periods(trial), people) if untreated is warm else \
+    nobody = untreated is warm and people is None  # the control arm has no policy
+    theirs = shared.untreated(warm, _periods(trial)) if nobody else \
         _watched(trial, untreated, people)
     ours = theirs if treated is untreated else _watched(trial, treated, people)
     done = _Run(baseline, ours, theirs)
