@@ -46,6 +46,16 @@ def same(one, other):
                for name in ("units", "estimates"))
 
 
+def days_after(first, trial, members, simulated, folder):
+    """Days stepped for a trial after another of its board; with the results that it has alone."""
+    alone = simulated(trial)[0]
+    with in_common(folder, members):
+        simulated(first)
+        found, days = simulated(trial)
+    assert same(found, alone)
+    return days
+
+
 ALONE, TREATED_ONLY, AFTER_BASELINE = 1 + 3 + 2 * 4, 4, 2 * 4  # days stepped
 
 
@@ -69,14 +79,15 @@ def test_only_seeds_that_two_trials_have_are_left_for_others(simulated, tmp_path
             assert len(list((tmp_path / FOLDER).iterdir())) - before == left
 
 
-def test_other_parameters_share_nothing_and_other_lengths_the_baseline(simulated, tmp_path):
+def test_other_lengths_share_the_baseline_only(simulated, tmp_path):
     longer = entry(id="longer", timing=TIMING | {"days": 5})
-    alone = simulated(longer)[0]
-    with in_common(tmp_path, [ONE, longer]):
+    assert days_after(ONE, longer, [ONE, longer], simulated, tmp_path) == 2 * 5
+
+
+def test_other_parameters_share_nothing(simulated, tmp_path):
+    with in_common(tmp_path, [ONE, OTHER]):
         simulated(ONE)
         assert simulated(ONE, **{"model.offending.rate": 0.03})[1] == ALONE
-        found, days = simulated(longer)
-    assert days == 2 * 5 and same(found, alone)
 
 
 @pytest.mark.parametrize("changes", [
@@ -84,11 +95,7 @@ def test_other_parameters_share_nothing_and_other_lengths_the_baseline(simulated
     {"outcomes": {"crime": {"offences": ["robbery"]}}}])  # nobody has counted these
 def test_a_trial_of_no_or_another_family_finds_nothing(simulated, tmp_path, changes):
     stranger = entry(id="stranger", **changes)
-    alone = simulated(stranger)[0]
-    with in_common(tmp_path, [ONE, OTHER]):
-        simulated(ONE)
-        found, days = simulated(stranger)
-    assert days == ALONE and same(found, alone)
+    assert days_after(ONE, stranger, [ONE, OTHER], simulated, tmp_path) == ALONE
 
 
 def test_people_are_followed_by_themselves(simulated, tmp_path):
@@ -97,35 +104,23 @@ def test_people_are_followed_by_themselves(simulated, tmp_path):
                    units={"kind": "people", "number": 100,
                           "eligible": {"table": "people", "rank_by": "risk", "share": 0.9}},
                    estimator={"kind": "risk_difference"})
-    alone = simulated(people)[0]
-    with in_common(tmp_path, [ONE, OTHER]):
-        simulated(ONE)
-        found, days = simulated(people)
-    assert days == ALONE and same(found, alone)
+    assert days_after(ONE, people, [ONE, OTHER], simulated, tmp_path) == ALONE
 
 
 def test_places_that_an_outcome_is_about_stay_its_own(simulated, tmp_path):
     shops = entry(id="shops", outcomes={"crime": {
         "where": [{"column": "shops", "above": 0}]}, "elsewhere": {
         "where": [{"column": "shops", "in": [0]}]}})
-    alone = simulated(shops)[0]
-    with in_common(tmp_path, [ONE, shops]):
-        simulated(ONE)
-        found, days = simulated(shops)
-    assert days == TREATED_ONLY and same(found, alone)
-    counts = found["units"].to_pandas().query("scope == 'city'").groupby("outcome")["count"].sum()
-    assert (counts > 0).all()
+    assert days_after(ONE, shops, [ONE, shops], simulated, tmp_path) == TREATED_ONLY
+    units = simulated(shops)[0]["units"].to_pandas()
+    assert (units.query("scope == 'city'").groupby("outcome")["count"].sum() > 0).all()
 
 
 def test_a_control_arm_with_a_policy_shares_the_baseline_only(simulated, tmp_path):
     patrolled = entry(id="patrolled", arms={
         "control": {"policies": ["directed_patrol"]},
         "treated": {"policies": ["directed_patrol"], "dose": 2}})
-    alone = simulated(patrolled)[0]
-    with in_common(tmp_path, [ONE, patrolled]):
-        simulated(ONE)
-        found, days = simulated(patrolled)
-    assert days == AFTER_BASELINE and same(found, alone)
+    assert days_after(ONE, patrolled, [ONE, patrolled], simulated, tmp_path) == AFTER_BASELINE
 
 
 @pytest.mark.parametrize("trials", [[ONE], [entry(units={"kind": "city", "number": 2})] * 2])
