@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from citysim.evidence.trials import simulate
+from citysim.evidence.trials import shared_runs, simulate
 from citysim.evidence.trials.run import build_world, for_trial
 from citysim.evidence.trials.shared_runs import FOLDER, family, in_common
 from citysim.model.city_model import CityModel
@@ -147,7 +147,7 @@ def test_what_cannot_be_shared_is_run(simulated, tmp_path, monkeypatch, broken):
         monkeypatch.setattr(Path, "mkdir", full)
     with in_common(tmp_path, [ONE, OTHER]):
         if broken == "full disk":
-            monkeypatch.setattr(Path, "write_bytes", full)
+            monkeypatch.setattr(shared_runs, "replacing", full)
         simulated(ONE)
         if broken == "cut off":
             for file in (tmp_path / FOLDER).glob("*-*"):

@@ -10,7 +10,6 @@ last bit.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import uuid
@@ -27,6 +26,7 @@ from citysim.evidence.trials.measures import Totals, Watch
 from citysim.evidence.trials.schema import Outcome, Trial
 from citysim.model.city_model import CityModel
 from citysim.study.design import data_files
+from citysim.study.parts import replacing
 
 FOLDER = ".in_common"  # beside the folders of the trials; no entry can have that name
 _WANTED = "wanted.json"
@@ -91,7 +91,8 @@ class _Wanted:
     def write(self, place: Path) -> None:
         text = json.dumps({"round": self.round, "seeds": self.seeds, "outcomes": {
             name: o.model_dump(mode="json") for name, o in self.outcomes.items()}})
-        _write_whole(place / _WANTED, text.encode())
+        with replacing(place / _WANTED) as file:
+            file.write(text.encode())
 
     @classmethod
     def read(cls, place: Path) -> _Wanted | None:
@@ -178,18 +179,12 @@ class SharedRun:
 
     def _write(self, name: str, content: Any) -> None:
         if self.files is not None:
-            with suppress(OSError):  # a full disk costs the others time, not this run its results
-                _write_whole(self._path(name), pickle.dumps(content, pickle.HIGHEST_PROTOCOL))
+            # A full disk costs the others time, not this run its results.
+            with suppress(OSError), replacing(self._path(name)) as file:
+                pickle.dump(content, file, pickle.HIGHEST_PROTOCOL)
 
     def _path(self, name: str) -> Path:
         return self.files.with_name(f"{self.files.name}-{name}")
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there as a whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _name(outcome: Outcome) -> str:
