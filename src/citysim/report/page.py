@@ -23,6 +23,7 @@ from citysim.report.material import Material, Plate
 from citysim.report.provenance import assumed_share, assumptions, provenance
 from citysim.results import Results
 from citysim.results import open as open_results
+from citysim.study.whole import write_text
 
 _READING = (
     "Every scenario is run with the same seeds. Two runs that share a seed share all the luck "
@@ -93,10 +94,7 @@ def write_report(store_dir: str | Path | Results, world=None, summary: pd.DataFr
                         getattr(world, "city", None), sweep, summary[summary["p_holm"].notna()])
     figures = all_figures(material, study.folder / "figures") if len(summary) else []
     path = study.folder / "report.html"
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(render(material, figures, world), encoding="utf-8")
-    partial.replace(path)  # a reader never sees half a page
-    return path
+    return write_text(path, render(material, figures, world))
 
 
 def render(m: Material, figures: list[Plate], world=None) -> str:

@@ -28,12 +28,12 @@ from citysim.study.parts import (
     holding,
     merged_keys,
     part_path,
-    replacing,
     schema_of,
     tidy,
     unreadable,
     write_parts,
 )
+from citysim.study.whole import replacing
 
 GROUP_ROWS = 1 << 18  # rows of a row group, at least: a group holds whole runs
 

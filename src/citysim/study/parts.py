@@ -7,7 +7,6 @@ either way; where a run has both, its parts count.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from citysim.config.errors import InputError
+from citysim.study.whole import replacing
 
 RESULTS = "results"
 RUNS = "runs"
@@ -228,22 +228,6 @@ def merged_keys(folder: Path, table: str) -> list[str]:
         return json.loads(told.get(KEYS, b"[]"))
     except (OSError, ValueError, pa.ArrowException):
         return []
-
-
-@contextlib.contextmanager
-def replacing(path: Path):
-    """A file opened for writing that takes the place of ``path`` when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_atomically(path: Path, table: pa.Table) -> None:

@@ -39,6 +39,7 @@ from citysim.study.parts import (
     write_atomically,
     write_parts,
 )
+from citysim.study.whole import write_text
 
 __all__ = ["DONE", "FAILED", "OWN", "RESULTS", "RUN_SCHEMA", "RUNS", "SCRATCH", "Store"]
 
@@ -203,7 +204,8 @@ class Store:
 
     def write_manifest(self, content: Mapping[str, Any]) -> None:
         """Replace the manifest in one go."""
-        self._write_text(MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        write_text(self.folder / MANIFEST, f"{text}\n")
 
     def write_design(self, table: pa.Table) -> None:
         """Write ``design.parquet``: which factors each (scenario, future, sample) has."""
@@ -211,7 +213,7 @@ class Store:
 
     def write_measures(self, table: pa.Table) -> None:
         """Write ``measures.csv``: what each outcome is (``study/measures.py``)."""
-        self._write_text(MEASURES, table.to_pandas().to_csv(index=False))
+        write_text(self.folder / MEASURES, table.to_pandas().to_csv(index=False))
 
     def compact(self) -> Compacted:
         """Merge the parts of finished runs into one file per table (``study/compaction.py``).
@@ -228,12 +230,6 @@ class Store:
 
     def _keys(self) -> list[str]:
         return self.manifest.get("keys") or present(self.folder)
-
-    def _write_text(self, name: str, text: str) -> None:
-        path = self.folder / name
-        temporary = path.with_name(f"{name}.part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
 
     def _earlier(self) -> list[Path]:
         return sorted(p for p in (self.folder / EARLIER).glob("*/") if p.is_dir())

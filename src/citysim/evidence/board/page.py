@@ -7,12 +7,13 @@ from pathlib import Path
 
 from citysim.evidence.board import figures, tables, texts
 from citysim.evidence.board.findings import honesty
-from citysim.evidence.board.rendering import html_table, markdown_table, whole_page, write_whole
+from citysim.evidence.board.rendering import html_table, markdown_table, whole_page
 from citysim.evidence.board.run import Board
 from citysim.evidence.board.tables import Table
 from citysim.report.material import Plate
 from citysim.report.saving import save
 from citysim.report.sections import plates
+from citysim.study.whole import write_text
 
 REPORT = "report.html"
 DOCUMENTS = {"quick": "evidence.md", "full": "evidence_full.md"}
@@ -33,7 +34,7 @@ def write_page(board: Board, folder: str | Path) -> Path:
     folder = Path(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     drawn = _plates(board, folder / "figures")
-    return write_whole(folder / REPORT, render(board, drawn))
+    return write_text(folder / REPORT, render(board, drawn))
 
 
 def render(board: Board, drawn: list[Plate]) -> str:
@@ -77,7 +78,7 @@ def markdown(board: Board) -> str:
 
 def write_document(board: Board, docs: Path) -> Path:
     """Write the board's page of the documentation, one for each depth."""
-    return write_whole(Path(docs) / DOCUMENTS[board.depth], markdown(board))
+    return write_text(Path(docs) / DOCUMENTS[board.depth], markdown(board))
 
 
 def passed(board: Board) -> bool:

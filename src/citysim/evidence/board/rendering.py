@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from importlib import resources
-from pathlib import Path
 
 from citysim.evidence.board.tables import BAD, GOOD, GREY, MIDDLE, Table
 
@@ -25,14 +24,6 @@ def whole_page(title: str, body: list[str]) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>\n{style}{_STYLE}</style>\n</head>\n<body>\n<main>\n"
             + content + "\n</main>\n</body>\n</html>\n")
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a file so that nobody ever sees half of it; returns its path."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-    return path
 
 
 def html_table(table: Table) -> str:

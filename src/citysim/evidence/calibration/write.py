@@ -10,6 +10,7 @@ import yaml
 
 from citysim.config.settings import Settings
 from citysim.evidence.calibration.fit import Fit, rounded
+from citysim.study.whole import write_text
 
 _HEAD = """\
 # Levels of {city}, calibrated on published facts by the command below. Studies of this city draw
@@ -37,10 +38,7 @@ def write_ensemble(file: Path, fit: Fit, settings: Settings, words: list[str]) -
     text = _HEAD.format(city=city) + yaml.safe_dump(
         content_of(fit, settings, city, words), sort_keys=False, default_flow_style=None,
         width=100, allow_unicode=True)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)
+    write_text(file, text)
 
 
 def content_of(fit: Fit, settings: Settings, city: str, words: list[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from citysim.evidence.board.page import REPORT
-from citysim.evidence.board.rendering import html_table, markdown_table, whole_page, write_whole
+from citysim.evidence.board.rendering import html_table, markdown_table, whole_page
 from citysim.evidence.board.tables import Table
 from citysim.evidence.sweep.figure import ranges
 from citysim.evidence.sweep.run import Sweep
@@ -14,6 +14,7 @@ from citysim.evidence.sweep.tables import across, apart, headline
 from citysim.report.material import Plate
 from citysim.report.saving import save
 from citysim.report.sections import plates
+from citysim.study.whole import write_text
 
 DOCUMENT = "evidence_sweep.md"
 _TITLE = "How much hangs on what nobody has measured?"
@@ -61,7 +62,7 @@ def write_page(sweep: Sweep, folder: str | Path) -> Path:
                        "Above in each row the published effect, below it the simulated one: the "
                        "dot as configured, the bar over the ranges. Greyed rows are quoted from "
                        "memory and count for nothing.", "ranges", path)]
-    return write_whole(folder / REPORT, render(sweep, drawn))
+    return write_text(folder / REPORT, render(sweep, drawn))
 
 
 def render(sweep: Sweep, drawn: list[Plate]) -> str:
@@ -98,7 +99,7 @@ def markdown(sweep: Sweep) -> str:
 
 def write_document(sweep: Sweep, docs: Path) -> Path:
     """Write ``docs/evidence_sweep.md``."""
-    return write_whole(Path(docs) / DOCUMENT, markdown(sweep))
+    return write_text(Path(docs) / DOCUMENT, markdown(sweep))
 
 
 def _tables(sweep: Sweep) -> list[Table]:

@@ -26,7 +26,7 @@ from citysim.evidence.trials.measures import Totals, Watch
 from citysim.evidence.trials.schema import Outcome, Trial
 from citysim.model.city_model import CityModel
 from citysim.study.design import data_files
-from citysim.study.parts import replacing
+from citysim.study.whole import replacing
 
 FOLDER = ".in_common"  # beside the folders of the trials; no entry can have that name
 _WANTED = "wanted.json"
