@@ -315,37 +315,47 @@ def month(m, step):
                m.timetable_free)
 
 
-def test_a_course_of_sessions_ends_at_what_was_measured_of_self_control():
-    """Eight months; .32 standard deviations of young people as the population's tables have it."""
+def test_a_course_of_sessions_ends_at_what_was_measured():
+    """Eight months; .32 standard deviations of the self-control of young people as the
+    population's tables have it, and .27 of aggression."""
     settings = compose(["city=town", "policy=[cognitive_sessions]"])
     life_course, traits = settings.model.life, settings.population.traits
     end, month = settings.policies["cognitive_sessions"]["when"]["end_day"], life_course.month_days
     (months,) = {(warmup + end) // month - warmup // month for warmup in range(60)}
     assert months == 8  # monthly closes, whatever the run-in
     lacks = 1 - traits.self_control_mean - traits.self_control_youth - traits.self_control_man / 2
-    held = 1 - (1 - life_course.session_gain) ** months
+    held = life_course.session_most * (1 - (1 - life_course.session_gain) ** months)
     assert held * lacks / traits.self_control_sd == pytest.approx(0.32, abs=0.01)
+    night = settings.model.night
+    calmer = held * (night.aggression_control * lacks + life_course.session_calm)
+    assert calmer / night.aggression_sd == pytest.approx(0.27, abs=0.01)
 
 
-@pytest.mark.parametrize("gain", [0.0, 0.012, 0.3])
-def test_sessions_lend_skill_that_fades_and_the_decision_follows(town, gain):
-    m = town({"model.life.session_gain": gain})
+@pytest.mark.parametrize(("most", "gain", "calm_by"),
+                         [(0.0, 0.264, 1.5), (0.102, 0.264, 0.0), (0.102, 0.264, 1.5),
+                          (1.0, 0.3, 0.5)])
+def test_sessions_lend_skill_that_fades_and_the_decision_follows(town, most, gain, calm_by):
+    m = town({"model.life.session_most": most, "model.life.session_gain": gain,
+              "model.life.session_calm": calm_by})
     p, c = m.people, m.settings.model.life
     rows = np.arange(0, m.n_residents, 3)
     p.programme[rows] = life.SESSIONS
     control, calm = p.self_control.copy(), p.aggression.astype(float)
     for step in range(12):
         month(m, step)
-    skill = 1 - (1 - gain) ** 12
-    np.testing.assert_allclose(p.skill[rows] / 65535, skill, atol=2e-4)
-    expected = calm[rows] * np.exp(-m.settings.model.night.aggression_control
-                                   * (1 - control[rows].astype(float)) * skill)
-    np.testing.assert_allclose(p.aggression[rows], expected, rtol=1e-3)
+    weight = m.settings.model.night.aggression_control * (1 - control[rows].astype(float)) + calm_by
+
+    def lent(skill):
+        np.testing.assert_allclose(p.skill[rows] / 65535, skill, atol=4e-4)
+        np.testing.assert_allclose(p.aggression[rows], calm[rows] * np.exp(-weight * skill),
+                                   rtol=2e-3)
+
+    skill = most * (1 - (1 - gain) ** 12)
+    lent(skill)
     p.programme[rows] = 0
     for step in range(12, 24):
         month(m, step)
-    np.testing.assert_allclose(p.skill[rows] / 65535, skill * (1 - c.session_fade) ** 12,
-                               atol=4e-4)
+    lent(skill * (1 - c.session_fade) ** 12)
     np.testing.assert_array_equal(p.self_control, control)
     others = np.setdiff1d(np.arange(len(p)), rows)
     assert not p.skill[others].any()

@@ -257,10 +257,11 @@ def test_a_month_agrees_with_plain_rules(town, bits):
         assert (m.placed[r] & 1) == bool(has & life.PLACEMENT)
     assert changed > 20
     np.testing.assert_allclose(p.self_control[:n], control, atol=1e-6)
-    taught = np.where(p.programme[:n] & life.SESSIONS, c.session_gain, 0)
+    taught = np.where(p.programme[:n] & life.SESSIONS, c.session_gain * c.session_most, 0)
     fewer = (1 - control) * (1 - taught) - lacking
     weight = m.settings.model.night.aggression_control
-    np.testing.assert_allclose(p.aggression[:n], calm * np.exp(weight * fewer), rtol=1e-4)
+    calmer = np.exp(weight * fewer - c.session_calm * taught)
+    np.testing.assert_allclose(p.aggression[:n], calm * calmer, rtol=1e-4)
     assert (fewer.min() < 0) == bool(bits & (life.MENTOR | life.SCHOOL_SUPPORT | life.SESSIONS))
 
 

@@ -40,8 +40,10 @@ class Course(NamedTuple):
     peers_drive: float       # log propensity per unit of the share of ties who are active
     norms_talk: float        # share by which one takes over a tie's moral rules in a month
     norms_return: float      # share by which they return to the person's own in a month
-    session_gain: float      # share of missing self-control that a month of sessions lends
-    session_fade: float      # share of that which is lost in a month without
+    session_most: float      # share of missing self-control that sessions lend in the long run
+    session_gain: float      # share of the way there in a month of sessions
+    session_fade: float      # share of what is lent that is lost in a month without
+    session_calm: float      # log aggression taken per unit of what sessions lend
     control_aggression: float  # log aggression per unit of missing self-control
     neet_below: int          # age below which those out of work count as NEET
     dropout_from: int        # ages at which pupils can leave school
@@ -107,21 +109,23 @@ def lacking(r, self_control, skill):
 def grow(r, bits, course, self_control, skill, aggression):
     """A month of mentors, school support and sessions, or of forgetting what sessions taught.
 
-    Aggression goes with the self-control that is lacking, wherever a change of it comes from.
+    Aggression goes with the self-control that is lacking, wherever a change of it comes from;
+    sessions calm beside that for as long as they are not forgotten.
     """
-    before = lacking(r, self_control, skill)
+    before, learnt = lacking(r, self_control, skill), skill[r] / SKILL
     if bits & MENTOR:
         self_control[r] += np.float32(course.mentor_gain * (1.0 - self_control[r]))
     if bits & SCHOOL_SUPPORT:
         self_control[r] += np.float32(course.school_gain * (1.0 - self_control[r]))
-    held = skill[r] / SKILL
+    held = learnt
     if bits & SESSIONS:
-        held += course.session_gain * (1.0 - held)
+        held += course.session_gain * (course.session_most - held)
     else:
         held *= 1.0 - course.session_fade
     skill[r] = np.uint16(held * SKILL + 0.5)
     change = lacking(r, self_control, skill) - before
-    aggression[r] *= np.float32(np.exp(course.control_aggression * change))
+    calm = course.session_calm * (skill[r] / SKILL - learnt)
+    aggression[r] *= np.float32(np.exp(course.control_aggression * change - calm))
 
 
 @kernel

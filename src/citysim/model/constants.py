@@ -278,8 +278,9 @@ def _course(m) -> Course:
         control_drive=o.control_drive, substance_drive=o.substance_drive,
         norms_drive=o.norms_drive, grievance_drive=o.grievance_drive,
         usual_trust=m.trust.usual_police, peers_drive=o.peers_drive,
-        norms_talk=life.norms_talk, norms_return=life.norms_return, session_gain=life.session_gain,
-        session_fade=life.session_fade, control_aggression=m.night.aggression_control,
+        norms_talk=life.norms_talk, norms_return=life.norms_return, session_most=life.session_most,
+        session_gain=life.session_gain, session_fade=life.session_fade,
+        session_calm=life.session_calm, control_aggression=m.night.aggression_control,
         neet_below=life.neet_below, dropout_from=life.dropout_from, dropout_to=life.dropout_to,
         desist_from=life.desist_from)
 
