@@ -80,6 +80,18 @@ def test_risk_difference_is_the_difference_of_means_and_covers():
     assert 0.843 <= hits / 250 <= 0.957
 
 
+@pytest.mark.parametrize("units", [200, 500, 700])
+def test_nothing_is_relative_to_a_control_arm_without_events(units):
+    """Least squares leave its level at some 1e-18, which is not a level."""
+    arm = np.random.default_rng(units).permutation(np.repeat([0, 1], units // 2))
+    value = np.zeros(units)
+    value[np.flatnonzero(arm == 1)[:2]] = 1.0
+    effect, = estimate(two_periods(np.zeros(units), value, arm),
+                       EstimatorKeys(kind="risk_difference"))
+    assert math.isnan(effect.percent) and math.isnan(effect.low) and math.isnan(effect.high)
+    assert effect.change == pytest.approx(4 / units)
+
+
 def test_differences_of_means_are_differences_in_differences():
     arm = np.array([0, 0, 1, 1])
     base, value = np.array([1.0, 3, 2, 4]), np.array([2.0, 4, 6, 8])
