@@ -228,6 +228,26 @@ def prepare(store, keys, study):
         store.write_manifest({"study_key": study, "keys": keys})
 
 
+def test_a_killed_write_leaves_the_file_as_it_was_and_is_cleared_up(tmp_path):
+    store = write(tmp_path, keys_of([0]))
+    path = tmp_path / "report.html"
+    path.write_text("whole")
+    script = tmp_path / "kill.py"
+    script.write_text(textwrap.dedent(f"""
+        import os, signal
+        from pathlib import Path
+        from citysim.study.whole import replacing
+        with replacing(Path({str(path)!r})) as file:
+            file.write(b"half")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        """))
+    assert subprocess.run([sys.executable, script]).returncode == -signal.SIGKILL
+    assert path.read_text() == "whole" and list(tmp_path.glob("*.part"))
+    prepare(store, keys_of([0]), "s")
+    assert path.read_text() == "whole" and not list(tmp_path.glob("*.part"))
+
+
 @pytest.mark.parametrize("compacted", [False, True])
 def test_other_seeds_take_over_what_they_share(tmp_path, compacted):
     store = write(tmp_path, keys_of(range(3)), "three")

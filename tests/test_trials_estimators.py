@@ -80,16 +80,19 @@ def test_risk_difference_is_the_difference_of_means_and_covers():
     assert 0.843 <= hits / 250 <= 0.957
 
 
-@pytest.mark.parametrize("units", [200, 500, 700])
-def test_nothing_is_relative_to_a_control_arm_without_events(units):
-    """Least squares leave its level at some 1e-18, which is not a level."""
+@pytest.mark.parametrize("arm_with_events", [0, 1])
+@pytest.mark.parametrize("units", [200, 500])
+def test_an_arm_without_events_leaves_a_difference_and_no_ratio(units, arm_with_events):
+    """Least squares leave a control arm's level at some 1e-18, which is not a level; a treated
+    arm without events would always count as all gone, and nobody as the contrary."""
     arm = np.random.default_rng(units).permutation(np.repeat([0, 1], units // 2))
     value = np.zeros(units)
-    value[np.flatnonzero(arm == 1)[:2]] = 1.0
+    value[np.flatnonzero(arm == arm_with_events)[:2]] = 1.0
     effect, = estimate(two_periods(np.zeros(units), value, arm),
                        EstimatorKeys(kind="risk_difference"))
     assert math.isnan(effect.percent) and math.isnan(effect.low) and math.isnan(effect.high)
-    assert effect.change == pytest.approx(4 / units)
+    assert effect.change == pytest.approx((1 if arm_with_events else -1) * 4 / units)
+    assert effect.change_low < effect.change < effect.change_high
 
 
 def test_differences_of_means_are_differences_in_differences():

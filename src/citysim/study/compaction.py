@@ -111,6 +111,8 @@ def link(source: Path, target: Path) -> None:
 
 def sweep(folder: Path, keys: set[str]) -> None:
     """Remove parts of compacted runs and what broken writes left; markers of runs first."""
+    for path in folder.glob("*.part"):
+        path.unlink(missing_ok=True)
     places = sorted((folder / RESULTS).glob("*/"), key=lambda p: p.name != RUNS)
     for place in places:
         for path in place.iterdir():

@@ -252,9 +252,8 @@ def _means(panel: Panel, design, keys: EstimatorKeys, arms, at, groups) -> list[
         treated = panel.value[(panel.arm == a) & (panel.after == 1)].mean() if a else \
             panel.value.mean()
         usual = treated - b if a else treated
-        least = 1e-9 * np.abs(panel.value).max()  # below it is rounding: nothing without treatment
-        percent = [100 * v / usual if usual > least else math.nan
-                   for v in (b, b - half, b + half)]
+        told = usual > 0 and not (a and _empty(panel, a))
+        percent = [100 * v / usual if told else math.nan for v in (b, b - half, b + half)]
         p = float(2 * student.sf(abs(b) / se, fit.df)) if se > 0 else math.nan
         found.append(Effect(int(a), *percent, b, b - half, b + half, p,
                             len(np.unique(panel.unit))))
