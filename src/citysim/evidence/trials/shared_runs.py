@@ -26,7 +26,7 @@ from citysim.evidence.trials.measures import Totals, Watch
 from citysim.evidence.trials.schema import Outcome, Trial
 from citysim.model.city_model import CityModel
 from citysim.study.design import data_files
-from citysim.study.whole import replacing
+from citysim.study.whole import replacing, write_text
 
 FOLDER = ".in_common"  # beside the folders of the trials; no entry can have that name
 _WANTED = "wanted.json"
@@ -91,8 +91,7 @@ class _Wanted:
     def write(self, place: Path) -> None:
         text = json.dumps({"round": self.round, "seeds": self.seeds, "outcomes": {
             name: o.model_dump(mode="json") for name, o in self.outcomes.items()}})
-        with replacing(place / _WANTED) as file:
-            file.write(text.encode())
+        write_text(place / _WANTED, text)
 
     @classmethod
     def read(cls, place: Path) -> _Wanted | None:
